@@ -1,0 +1,1 @@
+"""Entry points: one folder a function, plus the embedded mode. They translate and call services."""

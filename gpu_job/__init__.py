@@ -1,0 +1,1 @@
+"""The job program: claims jobs, transcribes and diarizes them, stores the result."""

@@ -1,0 +1,1 @@
+"""The core of Tamlil: domain, ports, services and adapters. No torch, no web framework."""

@@ -1,0 +1,1 @@
+"""One package a platform, one module a port; a platform never imports another's."""

@@ -1,0 +1,1 @@
+"""Renderings of the canonical transcript, one module a format, found through FORMATS."""

@@ -1,0 +1,1 @@
+"""What the services need from a platform: Protocols whose docstrings are the contract."""

@@ -1,0 +1,1 @@
+"""Signing of webhooks and the guard that keeps every outgoing URL off private addresses."""

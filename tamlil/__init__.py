@@ -1,0 +1,1 @@
+"""The command line `tamlil`, on top of everything else. Imported by nobody."""
