@@ -1,0 +1,72 @@
+"""A queue with a visibility timeout and a dead-letter queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Received:
+    """A message in hand: invisible to others until its visibility timeout ends.
+
+    `receipt` belongs to this receive; a later receive of the same message has another one.
+    """
+
+    id: str
+    receipt: str
+    body: str
+    receive_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueDepth:
+    """How many messages wait, are in hand, and lie in the dead-letter queue.
+
+    `oldest_seconds` is the age of the oldest waiting message, 0.0 when none waits.
+    """
+
+    waiting: int
+    in_flight: int
+    dead: int
+    oldest_seconds: float = 0.0
+
+
+class JobQueue(Protocol):
+    """At-least-once, unordered in principle, oldest first in practice.
+
+    Every method raises `Unavailable` when the queue does not answer.
+    """
+
+    def send(self, body: str, *, delay_seconds: float = 0.0) -> str:
+        """Enqueue; visible after the delay. Returns the message's id."""
+        ...
+
+    def receive(self, *, limit: int = 10, visibility_seconds: float = 30.0) -> Sequence[Received]:
+        """Take up to `limit` visible messages, each hidden for `visibility_seconds`.
+
+        Never blocks. A message received more often than the queue's `max_receives` goes to the
+        dead-letter queue instead of to the caller.
+        """
+        ...
+
+    def delete(self, receipt: str) -> None:
+        """Done with it. A receipt that is no longer the newest is ignored."""
+        ...
+
+    def extend(self, receipt: str, *, visibility_seconds: float) -> None:
+        """Hide it for so long from now; 0 gives it back at once. A stale receipt is ignored."""
+        ...
+
+    def depth(self) -> QueueDepth:
+        """Counts, for metrics and readiness."""
+        ...
+
+    def dead_letters(self, *, limit: int = 50) -> Sequence[Received]:
+        """What lies in the dead-letter queue, oldest first, without taking it."""
+        ...
+
+    def redrive(self) -> int:
+        """Move every dead letter back with a fresh receive count; returns how many."""
+        ...

@@ -1,0 +1,31 @@
+"""Starts and stops worker processes or containers: `python -m gpu_job`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Launcher(Protocol):
+    """Executions are named by an opaque handle that stays valid across restarts of the caller."""
+
+    def start(self, *, job_id: str, attempt: int) -> str:
+        """Start a worker that claims this job first; returns the execution's handle.
+
+        The worker's environment carries ``TAMLIL_JOB_ID`` and ``TAMLIL_EXECUTION_ID`` beside the
+        deployment's settings; no argument, no secret on the command line.
+
+        Raises:
+            Unavailable: it could not be started.
+        """
+        ...
+
+    def stop(self, execution: str) -> None:
+        """Ask it to end (SIGTERM), and end it if it has not within a few seconds.
+
+        Returns without waiting. One that is over, or unknown, is not an error.
+        """
+        ...
+
+    def active(self) -> frozenset[str]:
+        """Handles of the executions that are starting or running."""
+        ...
