@@ -1,0 +1,244 @@
+"""Where cues are cut, and that nothing is lost or out of order: examples and properties."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pysubs2
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.domain.transcript import Segment, Transcript, Word
+from shared.formats import RenderOptions, render
+from shared.formats.cues import Cue, CueLimits, cut_cues
+
+# No deadline: what is measured here is not speed, and the machine may be busy.
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LETTERS = st.sampled_from("abcdefghאבגדהוזשָׁ漢字かなไทย.,?'-1 \u00a0\n")  # noqa: RUF001 - Hebrew
+WORDS = st.builds(
+    lambda is_spaced, text: " " * is_spaced + text,
+    st.booleans(),
+    st.text(LETTERS, min_size=1, max_size=14),
+)
+SPEAKERS = st.sampled_from(["SPEAKER_00", "SPEAKER_01", None])
+
+
+def transcript_of(*segments: Segment, duration: float = 1000.0) -> Transcript:
+    return Transcript(
+        text="".join(segment.text for segment in segments),
+        language="en",
+        language_probability=1.0,
+        duration=duration,
+        segments=segments,
+        engine="fake",
+        model="fake",
+        tamlil_version="0",
+    )
+
+
+def segment_of(*words: Word) -> Segment:
+    text = "".join(word.word for word in words)
+    return Segment(id=0, start=words[0].start, end=words[-1].end, text=text, words=words)
+
+
+def word(text: str, start: float, end: float, speaker: str | None = None) -> Word:
+    return Word(word=text, start=start, end=end, probability=1.0, speaker=speaker)
+
+
+@st.composite
+def segments(draw: st.DrawFn, start: float) -> Segment:
+    """A segment from `start` on, its words timed or not, their times sometimes in disorder."""
+    texts = draw(st.lists(WORDS, min_size=1, max_size=25))
+    end = start + draw(st.floats(0, 30))
+    times = draw(st.lists(st.floats(start, end), min_size=len(texts), max_size=len(texts)))
+    if draw(st.booleans()):
+        times.sort()
+    words = tuple(
+        word(text, begin, draw(st.floats(begin, end)), draw(SPEAKERS))
+        for text, begin in zip(texts, times, strict=True)
+    )
+    return Segment(
+        id=0,
+        start=start,
+        end=end,
+        text="".join(texts),
+        speakers=("SPEAKER_00",),
+        words=words if draw(st.booleans()) else (),
+    )
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> Transcript:
+    made: list[Segment] = []
+    for _ in range(draw(st.integers(0, 4))):
+        start = (made[-1].end if made else 0.0) + draw(st.floats(0, 3))
+        made.append(draw(segments(start)))
+    return transcript_of(*made)
+
+
+LIMITS = st.builds(
+    CueLimits,
+    width=st.integers(10, 60),
+    lines=st.integers(1, 4),
+    prefix=st.sampled_from([None, lambda speaker: f"{speaker}: "]),
+)
+
+
+def squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+@QUICK
+@given(transcripts(), LIMITS)
+def test_no_word_is_lost_or_moved(transcript: Transcript, limits: CueLimits) -> None:
+    shown = "".join("".join(cue.texts) for cue in cut_cues(transcript, limits))
+    assert squeezed(shown) == squeezed(transcript.text)
+
+
+@QUICK
+@given(transcripts(), LIMITS)
+def test_no_cue_passes_its_limits_but_for_a_single_longer_word(
+    transcript: Transcript, limits: CueLimits
+) -> None:
+    for cue in cut_cues(transcript, limits):
+        assert 1 <= len(cue.lines) <= limits.lines
+        lead = limits.lead(cue.speaker)
+        for line, text in zip(cue.lines, cue.texts, strict=True):
+            assert text.strip()
+            assert "\n" not in text
+            assert len(lead + text) <= limits.width or len(line) == 1
+            lead = ""
+
+
+@QUICK
+@given(transcripts(), LIMITS)
+def test_cue_times_are_monotone_and_do_not_overlap(
+    transcript: Transcript, limits: CueLimits
+) -> None:
+    cues = cut_cues(transcript, limits)
+    assert all(0 <= cue.start_ms < cue.end_ms for cue in cues)
+    assert all(before.end_ms <= after.start_ms for before, after in pairwise(cues))
+
+
+@QUICK
+@given(transcripts(), LIMITS)
+def test_a_cue_has_one_speaker(transcript: Transcript, limits: CueLimits) -> None:
+    for cue in cut_cues(transcript, limits):
+        assert {unit.speaker for line in cue.lines for unit in line} == {cue.speaker}
+
+
+@QUICK
+@given(transcripts(), st.sampled_from(["srt", "vtt"]), st.sampled_from([None, 12, 80]))
+def test_an_independent_parser_reads_back_every_cue(
+    transcript: Transcript, format_name: str, width: int | None
+) -> None:
+    limits = CueLimits(width=width or 42)
+    rendered = render(transcript, format_name, RenderOptions(max_line_width=width, speakers=False))
+    parsed = pysubs2.SSAFile.from_string(rendered, format_=format_name)
+    assert [(event.start, event.end, squeezed(event.plaintext)) for event in parsed] == [
+        (cue.start_ms, cue.end_ms, squeezed("".join(cue.texts)))
+        for cue in cut_cues(transcript, limits)
+    ]
+
+
+def lines_of(cues: list[Cue]) -> list[list[str]]:
+    return [cue.texts for cue in cues]
+
+
+def test_word_times_decide_cue_times() -> None:
+    words = [word(f" {text}", at, at + 0.8) for at, text in enumerate(["aaaaaa", "bbbbbb", "cccc"])]
+    cues = cut_cues(transcript_of(segment_of(*words)), CueLimits(width=13, lines=1))
+    assert lines_of(cues) == [["aaaaaa"], ["bbbbbb cccc"]]
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == [(0, 1000), (1000, 2800)]
+
+
+def test_without_word_times_the_segment_is_shared_out_by_characters() -> None:
+    segment = Segment(id=0, start=10.0, end=14.0, text=" aaaaaaaaa bbb")
+    cues = cut_cues(transcript_of(segment), CueLimits(width=10, lines=1))
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == [(10_000, 13_000), (13_000, 14_000)]
+
+
+def test_a_change_of_speaker_inside_a_segment_starts_a_cue() -> None:
+    segment = segment_of(
+        word(" Ready?", 0, 1, "SPEAKER_00"), word(" Yes.", 1, 2, "SPEAKER_01"), word(" Go.", 2, 3)
+    )
+    cues = cut_cues(transcript_of(segment), CueLimits())
+    assert [(cue.speaker, cue.texts) for cue in cues] == [
+        ("SPEAKER_00", ["Ready?"]),
+        ("SPEAKER_01", ["Yes. Go."]),
+    ]
+
+
+def test_a_long_pause_starts_a_cue() -> None:
+    segment = segment_of(word(" Well", 0, 1), word(" then", 2.5, 3))
+    assert lines_of(cut_cues(transcript_of(segment), CueLimits())) == [["Well"], ["then"]]
+
+
+def test_a_slow_speaker_gets_cues_of_seven_seconds_at_most() -> None:
+    slow = segment_of(*(word(f" w{at}", at, at + 1) for at in range(12)))
+    assert all(
+        cue.end_ms - cue.start_ms <= 7000 for cue in cut_cues(transcript_of(slow), CueLimits())
+    )
+
+
+def test_cuts_prefer_the_end_of_a_sentence() -> None:
+    segment = Segment(id=0, start=0, end=6, text="One two three four. Five six seven eight nine")
+    cues = cut_cues(transcript_of(segment), CueLimits(width=26, lines=1))
+    assert lines_of(cues) == [["One two three four."], ["Five six seven eight nine"]]
+
+
+def test_lines_are_balanced() -> None:
+    segment = Segment(id=0, start=0, end=3, text="aaaa bbbb cccc dddd eeee ffff gg")
+    cues = cut_cues(transcript_of(segment), CueLimits(width=30, lines=2))
+    assert lines_of(cues) == [["aaaa bbbb cccc", "dddd eeee ffff gg"]]
+
+
+def test_a_short_cue_is_held_for_a_second_where_nothing_follows() -> None:
+    first, second = segment_of(word(" Yes.", 0, 0.2)), segment_of(word(" No.", 0.5, 0.6))
+    cues = cut_cues(transcript_of(first, second, duration=1.2), CueLimits())
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == [(0, 500), (500, 1200)]
+
+
+def test_cues_of_overlapping_segments_overlap_and_stay_in_order_of_start() -> None:
+    first = segment_of(word(" one", 0, 1), word(" two", 4, 5))
+    second = segment_of(word(" three", 2, 4.5))
+    cues = cut_cues(transcript_of(first, second), CueLimits())
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == [(0, 1000), (2000, 4500), (4000, 5000)]
+
+
+def test_glued_words_are_never_parted_and_keep_their_times() -> None:
+    segment = segment_of(word(" twenty", 0, 1), word("-five", 1, 2), word(" men", 2, 3))
+    cues = cut_cues(transcript_of(segment), CueLimits(width=11, lines=1))
+    assert lines_of(cues) == [["twenty-five"], ["men"]]
+    assert cues[1].start_ms == 2000
+
+
+def test_scripts_without_spaces_break_between_characters_but_not_before_punctuation() -> None:
+    segment = Segment(id=0, start=0, end=4, text="今日は天気がいいですね。散歩に行きましょう。")
+    cues = cut_cues(transcript_of(segment), CueLimits(width=12, lines=1))
+    assert lines_of(cues) == [["今日は天気がいいですね。"], ["散歩に行きましょう。"]]
+
+
+def test_a_space_after_a_word_parts_it_from_the_next() -> None:
+    segment = segment_of(
+        word("one ", 0, 1), word("two", 1, 2), word(" ", 2, 2), word("three", 2, 3)
+    )
+    assert lines_of(cut_cues(transcript_of(segment), CueLimits())) == [["one two three"]]
+
+
+def test_hebrew_points_stay_on_their_letters() -> None:
+    text = "שָׁלוֹם לְכֻלָּם, מַה שְּׁלוֹמְכֶם הַיּוֹם?"
+    segment = Segment(id=0, start=0, end=4, text=text)
+    rendered = render(transcript_of(segment), "text")
+    assert rendered == f"{text}\n"
+    for max_line_width in (10, 20, 42):
+        srt = render(transcript_of(segment), "srt", RenderOptions(max_line_width=max_line_width))
+        shown = [line for line in srt.splitlines() if line and line[0] >= "א"]
+        assert " ".join(shown) == text
+
+
+def test_the_order_of_segments_does_not_matter() -> None:
+    early, late = segment_of(word(" a", 0, 1)), segment_of(word(" b", 5, 6))
+    shuffled = cut_cues(transcript_of(late, replace(early, id=1)), CueLimits())
+    assert lines_of(shuffled) == [["a"], ["b"]]
