@@ -132,6 +132,7 @@ class Job:
 
     - attempt: fencing number, raised by every claim
     - failures: attempts that failed, counted against `max_attempts`
+    - launches: workers started for this job since it was last claimed
     - not_before: a claim before this time is refused (back-off)
     - redispatch_at: when the sweep sends the queue message again
     - outbox: events written with the status and not yet known to be published
@@ -158,6 +159,7 @@ class Job:
     attempt: int = 0
     failures: int = 0
     max_attempts: int = 3
+    launches: int = 0
     worker: str | None = None
     execution: str | None = None
     lease_expires_at: float | None = None

@@ -72,9 +72,16 @@ def uploaded(job: Job, *, now: float, size_bytes: int, timing: Timing) -> Job:
     return _queued(job, now=now, timing=timing)
 
 
-def dispatched(job: Job, *, now: float, timing: Timing) -> Job:
+def dispatched(job: Job, *, now: float, timing: Timing, launching: bool) -> Job:
     """The queue message was handled: look again only if no worker claims the job."""
-    return _woken(replace(job, redispatch_at=now + timing.redispatch_seconds, updated_at=now))
+    return _woken(
+        replace(
+            job,
+            launches=job.launches + launching,
+            redispatch_at=now + timing.redispatch_seconds,
+            updated_at=now,
+        )
+    )
 
 
 def claimed(job: Job, *, worker: str, execution: str | None, now: float, timing: Timing) -> Job:
@@ -89,6 +96,7 @@ def claimed(job: Job, *, worker: str, execution: str | None, now: float, timing:
             attempt=job.attempt + 1,
             stage=Stage.STARTING,
             progress=0.0,
+            launches=0,
             worker=worker,
             execution=execution,
             lease_expires_at=now + timing.lease_seconds,
@@ -163,9 +171,9 @@ def attempt_failed(job: Job, *, attempt: int, error: JobError, now: float, timin
     return _queued(job, now=now, timing=timing)
 
 
-def lease_lost(job: Job, *, now: float, timing: Timing) -> Job:
-    """The worker went silent; counts as a failed attempt."""
-    if job.lease_expires_at is None or now < job.lease_expires_at:
+def lease_lost(job: Job, *, now: float, timing: Timing, known_dead: bool = False) -> Job:
+    """The worker went silent, or is known to be dead; counts as a failed attempt."""
+    if not known_dead and (job.lease_expires_at is None or now < job.lease_expires_at):
         raise IllegalTransition("the lease has not expired")
     error = JobError(
         code="worker_lost",

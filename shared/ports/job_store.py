@@ -98,6 +98,10 @@ class JobStore(Protocol):
         """Records whose `wake_at` is not after `now`, earliest first."""
         ...
 
+    def held_by(self, execution: str) -> Sequence[Job]:
+        """Processing jobs that were claimed under this execution; mostly one, or none."""
+        ...
+
     def counts(self) -> dict[Status, int]:
         """How many records are in each status; statuses without one are present as 0."""
         ...

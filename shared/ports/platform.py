@@ -1,0 +1,75 @@
+"""All ports of one deployment and its limits, as `shared.wiring` puts them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.domain.deliveries import DEFAULT_SCHEDULE
+from shared.domain.lifecycle import Timing
+from shared.ports.blob_store import BlobStore
+from shared.ports.clock import Clock, IdSource
+from shared.ports.delivery_store import DeliveryStore
+from shared.ports.event_bus import EventBus
+from shared.ports.job_queue import JobQueue
+from shared.ports.job_store import JobStore
+from shared.ports.key_store import KeyStore
+from shared.ports.launcher import Launcher
+from shared.ports.metrics import MetricsStore
+from shared.ports.rate_limiter import RateLimiter, RateRule
+from shared.ports.secret_store import SecretStore
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What a deployment allows. Seconds and bytes."""
+
+    max_workers: int = 1
+    max_attempts: int = 3
+    max_launches: int = 5
+    max_source_bytes: int = 8 << 30
+    max_blob_bytes: int = 10 << 20
+    max_multipart_bytes: int = 100 << 20
+    upload_seconds: float = 3600.0
+    download_seconds: float = 3600.0
+    inline_result_bytes: int = 256 << 10
+    inline_transcript_bytes: int = 5 << 20
+    default_model: str = "base"
+    default_diarizer: str = "embedded"
+    retention_seconds: float | None = None
+    rate: RateRule = field(
+        default_factory=lambda: RateRule(limit=120, window_seconds=60.0, burst=60)
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebhookConfig:
+    """How webhooks are sent. `legacy_secret` keys the seed service's header, if set."""
+
+    schedule: tuple[float, ...] = DEFAULT_SCHEDULE
+    timeout_seconds: float = 15.0
+    legacy_secret: str | None = None
+    vercel_bypass: str | None = None
+    inline_transcript_bytes: int = 256 << 10
+    allow_loopback: bool = False
+    allow_private_networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Platform:
+    """What every service works on."""
+
+    jobs: JobStore
+    deliveries: DeliveryStore
+    blobs: BlobStore
+    queue: JobQueue
+    events: EventBus
+    launcher: Launcher
+    limiter: RateLimiter
+    keys: KeyStore
+    secrets: SecretStore
+    metrics: MetricsStore
+    clock: Clock
+    ids: IdSource
+    timing: Timing = field(default_factory=Timing)
+    limits: Limits = field(default_factory=Limits)
+    webhooks: WebhookConfig = field(default_factory=WebhookConfig)

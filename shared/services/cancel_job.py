@@ -1,0 +1,90 @@
+"""Cancel wins: written first, so that no completion can follow, then the compute is stopped."""
+
+from __future__ import annotations
+
+import logging
+
+from shared.domain import lifecycle
+from shared.domain.errors import Conflict, NotFound, Unavailable, VersionConflict
+from shared.domain.job import Job, Status
+from shared.ports.platform import Platform
+from shared.services.keys_of_blobs import job_prefix, parse_upload_key
+from shared.services.read_job import read_job
+from shared.services.update_job import update_job
+
+_log = logging.getLogger(__name__)
+
+
+def cancel_job(platform: Platform, *, tenant: str, job_id: str) -> Job:
+    """Cancel an unfinished job; one that is cancelled already is returned as it is.
+
+    Raises:
+        NotFound: no such job, or another tenant's.
+        Conflict: code ``job_finished``: completed or failed before.
+    """
+    read_job(platform, tenant=tenant, job_id=job_id)
+    held: list[str | None] = []
+
+    def cancel(current: Job) -> Job:
+        if current.status is Status.CANCELLED:
+            return current
+        if current.finished:
+            raise Conflict(
+                f"job {job_id} is {current.status} and can't be cancelled; ?purge=true erases it",
+                code="job_finished",
+            )
+        held.append(current.execution if current.status is Status.PROCESSING else None)
+        return lifecycle.cancelled(current, now=platform.clock.now(), timing=platform.timing)
+
+    job = update_job(platform, job_id, cancel)
+    if held and held[-1]:
+        _stop(platform, job, held[-1])
+    return job
+
+
+def purge_job(platform: Platform, *, tenant: str, job_id: str) -> None:
+    """Erase audio, transcript, deliveries and record; an unfinished job is cancelled first.
+
+    Objects go before the record: a purge cut short can be asked for again.
+
+    Raises:
+        NotFound: no such job, or another tenant's.
+    """
+    job = read_job(platform, tenant=tenant, job_id=job_id)
+    if not job.finished:
+        try:
+            cancel_job(platform, tenant=tenant, job_id=job_id)
+        except Conflict:
+            _log.info("finished while being purged", extra={"job_id": job_id})
+    erase_job(platform, job_id)
+
+
+def erase_job(platform: Platform, job_id: str) -> None:
+    """Erase a finished job wherever it left something."""
+    for _ in range(20):
+        try:
+            job = platform.jobs.get(job_id)
+        except NotFound:
+            return
+        platform.deliveries.delete_for_job(job.id)
+        platform.blobs.delete_prefix(job_prefix(job.tenant, job.id))
+        key = job.source.key
+        if key and (job.source.owned or parse_upload_key(key)):
+            platform.blobs.delete(key)
+        try:
+            platform.jobs.delete(job)
+        except VersionConflict:
+            continue
+        return
+    raise Unavailable(f"job {job_id} is being changed by too many writers at once")
+
+
+def _stop(platform: Platform, job: Job, execution: str) -> None:
+    """Ask the launcher; if it does not answer, the worker's next lease renewal stops it."""
+    try:
+        platform.launcher.stop(execution)
+    except Unavailable as exc:
+        _log.warning(
+            "launcher unavailable, the worker will see the cancel itself",
+            extra={"job_id": job.id, "error": exc.detail},
+        )

@@ -1,0 +1,90 @@
+"""An option that this deployment can't honour is refused at submit, never swallowed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shared.domain.errors import InvalidRequest, ModelUnavailable, UnsupportedOption
+from shared.domain.options import (
+    Channels,
+    DiarizationArgs,
+    Task,
+    TranscriptionOptions,
+    normalize_language,
+)
+from shared.models.registry import ModelSpec, find_model
+from shared.ports.platform import Limits
+
+#: Engines a caller may name; `stable-whisper` is the seed service's name for word-exact times.
+ENGINES = ("faster-whisper", "stable-whisper")
+
+MOST_SPEAKERS = 20
+
+
+def check_options(limits: Limits, options: TranscriptionOptions) -> TranscriptionOptions:
+    """Return the options with every default made explicit.
+
+    Raises:
+        UnsupportedOption: the engine, the model or this deployment can't do it.
+        InvalidRequest: a value is out of its range.
+    """
+    if options.engine not in ENGINES:
+        raise UnsupportedOption(
+            f"engine {options.engine!r} is not available; available: {', '.join(ENGINES)}",
+            field="engine",
+        )
+    model = _model(options.model or limits.default_model)
+    language = _language(model, normalize_language(options.language))
+    if options.task is Task.TRANSLATE and not model.can_translate:
+        raise UnsupportedOption(f"model {model.name!r} can't translate", field="task")
+    if options.channels is Channels.SEPARATE:
+        raise UnsupportedOption(
+            "channels 'separate' is not available yet; use 'mix'", field="channels"
+        )
+    _check_diarization(options)
+    return replace(options, engine=model.engine, model=model.name, language=language)
+
+
+def _model(name: str) -> ModelSpec:
+    try:
+        spec = find_model(name)
+    except ModelUnavailable:
+        spec = None
+    if spec is None or spec.kind != "whisper":
+        raise UnsupportedOption(
+            f"model {name[:80]!r} is not known here; see GET /api/v1/models", field="model"
+        ) from None
+    return spec
+
+
+def _language(model: ModelSpec, language: str | None) -> str | None:
+    """A model for one language needs no detection; for others it is refused."""
+    if language is None:
+        return None if model.multilingual else min(model.languages)
+    if language not in model.languages:
+        known = ", ".join(sorted(model.languages))
+        raise UnsupportedOption(
+            f"model {model.name!r} does not know language {language!r}; it knows: {known}",
+            field="language",
+        )
+    return language
+
+
+def _check_diarization(options: TranscriptionOptions) -> None:
+    args = options.diarization_args
+    if args != DiarizationArgs() and not options.diarize:
+        raise InvalidRequest("diarization_args need diarize: true", field="diarization_args")
+    for name in ("num_speakers", "min_speakers", "max_speakers"):
+        value = getattr(args, name)
+        if value is not None and not 1 <= value <= MOST_SPEAKERS:
+            raise InvalidRequest(
+                f"{name} must be 1 to {MOST_SPEAKERS}, not {value}",
+                field=f"diarization_args.{name}",
+            )
+    if args.num_speakers is not None and (args.min_speakers or args.max_speakers):
+        raise InvalidRequest(
+            "give num_speakers, or min_speakers and max_speakers, not both",
+            field="diarization_args",
+        )
+    if args.min_speakers and args.max_speakers and args.min_speakers > args.max_speakers:
+        raise InvalidRequest("min_speakers is larger than max_speakers", field="diarization_args")

@@ -1,0 +1,43 @@
+"""Where a job's objects lie in the blob store. One prefix a job, so that a purge is one call."""
+
+from __future__ import annotations
+
+import re
+
+from shared.domain.job import Job
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def safe_name(filename: str | None) -> str:
+    """A file's name reduced to letters, digits, dot, dash and underscore; at most 100 long."""
+    cleaned = _UNSAFE.sub("_", (filename or "").replace("\\", "/").rsplit("/", 1)[-1])
+    return cleaned.strip("._")[-100:] or "audio"
+
+
+def job_prefix(tenant: str, job_id: str) -> str:
+    """Everything that is erased with the job."""
+    return f"tenants/{tenant}/jobs/{job_id}"
+
+
+def source_key(tenant: str, job_id: str, filename: str | None) -> str:
+    """The audio that was sent with the request."""
+    return f"{job_prefix(tenant, job_id)}/source/{safe_name(filename)}"
+
+
+def transcript_key(job: Job) -> str:
+    """Attempts never share a key, so a stale worker can't overwrite a result."""
+    return f"{job_prefix(job.tenant, job.id)}/attempt-{job.attempt}/transcript.json"
+
+
+def upload_key(tenant: str, upload_id: str) -> str:
+    """Where a signed upload puts its object."""
+    return f"tenants/{tenant}/uploads/{upload_id}"
+
+
+def parse_upload_key(key: str) -> tuple[str, str] | None:
+    """(tenant, upload id) of an upload's key, None for any other."""
+    parts = key.split("/")
+    if len(parts) == 4 and parts[0] == "tenants" and parts[2] == "uploads":  # noqa: PLR2004 - the shape above
+        return parts[1], parts[3]
+    return None

@@ -1,0 +1,100 @@
+"""Where a submission's audio is, or putting it there when it came with the request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from shared.domain.errors import InvalidRequest, LimitExceeded, NotFound
+from shared.domain.job import Source, SourceKind, Status, unique_key
+from shared.ports.platform import Platform
+from shared.services.keys_of_blobs import source_key, upload_key
+from shared.services.submission import BytesAudio, StoredAudio, Submission, UploadAudio, UrlAudio
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Intake:
+    """`fingerprint` identifies the audio; `stored_here`: its bytes came with this request."""
+
+    source: Source
+    fingerprint: str
+    status: Status = Status.PENDING
+    unique: tuple[str, ...] = ()
+    stored_here: bool = False
+
+
+def take_audio(platform: Platform, submission: Submission, job_id: str) -> Intake:
+    """Find or store the audio.
+
+    Raises:
+        InvalidRequest: it is empty.
+        LimitExceeded: it is larger than its door allows; nothing is kept.
+    """
+    audio, tenant = submission.audio, submission.tenant
+    if isinstance(audio, UrlAudio):
+        return Intake(source=Source(kind=SourceKind.URL, url=audio.url), fingerprint=audio.url)
+    if isinstance(audio, BytesAudio):
+        return _store_bytes(platform, audio, source_key(tenant, job_id, audio.filename))
+    if isinstance(audio, UploadAudio):
+        return _find_upload(platform, audio, tenant)
+    return _stored(audio, tenant)
+
+
+def _stored(audio: StoredAudio, tenant: str) -> Intake:
+    source = Source(
+        kind=SourceKind.BLOB,
+        key=audio.info.key,
+        filename=audio.filename,
+        content_type=audio.info.content_type,
+        size_bytes=audio.info.size_bytes,
+        owned=audio.owned,
+    )
+    identity = f"{audio.info.key}#{audio.info.version}"
+    return Intake(
+        source=source, fingerprint=identity, unique=(unique_key("object", tenant, identity),)
+    )
+
+
+def _store_bytes(platform: Platform, audio: BytesAudio, key: str) -> Intake:
+    digest = hashlib.sha256()
+    counted = _counted(audio.chunks, digest, audio.max_bytes)
+    info = platform.blobs.put(key, counted, content_type=audio.content_type)
+    source = Source(
+        kind=SourceKind.BLOB,
+        key=key,
+        filename=audio.filename,
+        content_type=audio.content_type,
+        size_bytes=info.size_bytes,
+    )
+    return Intake(source=source, fingerprint=digest.hexdigest(), stored_here=True)
+
+
+def _counted(chunks: Iterable[bytes], digest: hashlib._Hash, max_bytes: int) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > max_bytes:
+            raise LimitExceeded(
+                f"the audio is larger than {max_bytes} bytes; use POST /api/v1/uploads",
+                code="payload_too_large",
+            )
+        digest.update(chunk)
+        yield chunk
+    if size == 0:
+        raise InvalidRequest("the audio is empty (0 bytes)", code="empty_file", field="file")
+
+
+def _find_upload(platform: Platform, audio: UploadAudio, tenant: str) -> Intake:
+    key = upload_key(tenant, audio.upload_id)
+    try:
+        size: int | None = platform.blobs.stat(key).size_bytes
+    except NotFound:
+        size = None
+    source = Source(kind=SourceKind.BLOB, key=key, filename=audio.filename, size_bytes=size)
+    return Intake(
+        source=source,
+        fingerprint=f"upload:{audio.upload_id}",
+        status=Status.AWAITING_UPLOAD if size is None else Status.PENDING,
+        unique=(unique_key("upload", tenant, audio.upload_id),),
+    )

@@ -1,0 +1,122 @@
+"""What a worker that holds a job may write. Every call names the attempt it belongs to."""
+
+from __future__ import annotations
+
+import json
+
+from shared.domain import lifecycle
+from shared.domain.codec import to_document
+from shared.domain.errors import NotFound, StaleAttempt
+from shared.domain.job import Job, JobError, ResultInfo, Stage
+from shared.domain.transcript import Transcript
+from shared.ports.platform import Platform
+from shared.services.keys_of_blobs import transcript_key
+from shared.services.send_job import send_job
+from shared.services.update_job import update_job
+
+
+def report_progress(
+    platform: Platform,
+    job_id: str,
+    *,
+    attempt: int,
+    stage: Stage,
+    progress: float,
+    audio_seconds: float | None = None,
+) -> Job:
+    """Renew the lease and say how far the work has come.
+
+    Raises:
+        StaleAttempt: cancelled, or the lease was lost: stop working.
+        NotFound: the job was purged: stop working.
+    """
+    return update_job(
+        platform,
+        job_id,
+        lambda job: lifecycle.progressed(
+            job,
+            attempt=attempt,
+            now=platform.clock.now(),
+            timing=platform.timing,
+            stage=stage,
+            progress=progress,
+            audio_seconds=audio_seconds,
+        ),
+    )
+
+
+def complete_job(platform: Platform, job: Job, transcript: Transcript) -> Job:
+    """Store the transcript, then write status, result and event in one write.
+
+    Raises:
+        StaleAttempt: cancelled or taken over; the stored transcript is erased again.
+        NotFound: the job was purged; likewise.
+    """
+    body = json.dumps(to_document(transcript), ensure_ascii=False, separators=(",", ":")).encode()
+    key = transcript_key(job)
+    platform.blobs.put(key, [body], content_type="application/json")
+    result = ResultInfo(
+        key=key,
+        size_bytes=len(body),
+        audio_seconds=transcript.duration,
+        language=transcript.language,
+        engine=transcript.engine,
+        model=transcript.model,
+        segments=len(transcript.segments),
+        speakers=len(transcript.speakers),
+        timings=transcript.timings,
+        warnings=transcript.warnings,
+    )
+    try:
+        return update_job(
+            platform,
+            job.id,
+            lambda current: lifecycle.completed(
+                current,
+                attempt=job.attempt,
+                result=result,
+                now=platform.clock.now(),
+                timing=platform.timing,
+            ),
+        )
+    except (StaleAttempt, NotFound):
+        platform.blobs.delete(key)
+        raise
+
+
+def fail_attempt(platform: Platform, job: Job, error: JobError) -> Job:
+    """This attempt failed: the job waits for another, or has failed for good.
+
+    Raises:
+        StaleAttempt: the job is no longer this worker's.
+    """
+    after = update_job(
+        platform,
+        job.id,
+        lambda current: lifecycle.attempt_failed(
+            current,
+            attempt=job.attempt,
+            error=error,
+            now=platform.clock.now(),
+            timing=platform.timing,
+        ),
+    )
+    send_job(platform, after)
+    return after
+
+
+def release_job(platform: Platform, job: Job) -> Job:
+    """Give the job back unharmed, because this worker was told to end.
+
+    Raises:
+        StaleAttempt: the job is no longer this worker's.
+    """
+    after = update_job(
+        platform,
+        job.id,
+        lambda current: lifecycle.released(
+            current, attempt=job.attempt, now=platform.clock.now(), timing=platform.timing
+        ),
+    )
+    send_job(platform, after)
+    return after

@@ -1,0 +1,106 @@
+"""The only reader of the environment: every option of a deployment, as ``TAMLIL_<NAME>``.
+
+Seconds and bytes throughout. A worker is started with the same variables (`environment`), so
+that a container, a subprocess and a test configure it in one way.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_cache_dir, user_data_dir
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.domain.deliveries import DEFAULT_SCHEDULE
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+class Settings(BaseSettings):
+    """Defaults are those of the embedded mode on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="TAMLIL_", extra="ignore", frozen=True)
+
+    platform: Literal["local"] = "local"
+    data_dir: Path = Field(default_factory=lambda: Path(user_data_dir("tamlil")))
+    models_dir: Path = Field(default_factory=lambda: Path(user_cache_dir("tamlil")) / "models")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_json: bool = False
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8360, ge=0, le=65535)
+    public_url: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    max_body_bytes: int = Field(default=16 * MIB, gt=0)
+    max_blob_bytes: int = Field(default=10 * MIB, gt=0)
+    max_multipart_bytes: int = Field(default=100 * MIB, gt=0)
+    rate_limit: int = Field(default=600, gt=0)
+    rate_window_seconds: float = Field(default=60.0, gt=0)
+    rate_burst: int = Field(default=100, gt=0)
+
+    max_source_bytes: int = Field(default=8 * GIB, gt=0)
+    max_audio_seconds: float = Field(default=72_000.0, gt=0)
+    upload_seconds: float = Field(default=3600.0, gt=0)
+    download_seconds: float = Field(default=3600.0, gt=0)
+    inline_result_bytes: int = Field(default=256 << 10, ge=0)
+    inline_transcript_bytes: int = Field(default=5 * MIB, ge=0)
+    retention_seconds: float | None = Field(default=None, gt=0)
+    fetch_seconds: float = Field(default=3600.0, gt=0)
+    allow_loopback_urls: bool = False
+    allow_private_networks: tuple[str, ...] = ()
+
+    max_workers: int = Field(default=1, ge=1)
+    max_attempts: int = Field(default=3, ge=1)
+    max_launches: int = Field(default=5, ge=1)
+    worker_idle_seconds: float = Field(default=300.0, ge=0)
+    job_seconds: float = Field(default=21_600.0, gt=0)
+    lease_seconds: float = Field(default=20.0, gt=0)
+    heartbeat_seconds: float = Field(default=0.5, gt=0)
+    redispatch_seconds: float = Field(default=5.0, gt=0)
+    outbox_retry_seconds: float = Field(default=5.0, gt=0)
+    retry_backoff_seconds: float = Field(default=2.0, ge=0)
+
+    webhook_schedule: tuple[float, ...] = Field(default=DEFAULT_SCHEDULE, min_length=3)
+    webhook_timeout_seconds: float = Field(default=15.0, gt=0)
+    webhook_inline_bytes: int = Field(default=256 << 10, ge=0)
+    webhook_legacy_secret: str | None = None
+    webhook_vercel_bypass: str | None = None
+
+    default_model: str = "base"
+    diarizer: str = "embedded"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compute_type: str | None = None
+    threads: int = Field(default=0, ge=0, description="0 means every core that may be used")
+    batch_size: int = Field(default=8, ge=1)
+    models_offline: bool = False
+
+    inbox: bool = True
+    inbox_dir: Path | None = None
+
+    @property
+    def watched_folder(self) -> Path:
+        """Where ``<tenant>/<file>`` becomes a job."""
+        return self.inbox_dir or self.data_dir / "inbox"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables from which a worker reads exactly these settings."""
+    variables: dict[str, str] = {}
+    for name, value in settings.model_dump(mode="json").items():
+        if value is not None:
+            text = value if isinstance(value, str) else json.dumps(value)
+            variables[f"TAMLIL_{name.upper()}"] = text
+    return variables
+
+
+class WorkerSettings(BaseSettings):
+    """What the launcher tells one worker."""
+
+    model_config = SettingsConfigDict(env_prefix="TAMLIL_", extra="ignore", frozen=True)
+
+    job_id: str | None = None
+    execution_id: str | None = None
