@@ -1,0 +1,73 @@
+# Two commands for a newcomer: `make demo` and `make test`. Everything else is for developers.
+# Each target sets up what it needs; nothing has to be installed beforehand but Python 3.11+.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+UV := $(BIN)/uv
+# The lock file decides; the environment never drifts from it.
+SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --locked --quiet --python $(BIN)/python
+export PYTHONDONTWRITEBYTECODE :=
+export UV_NO_PROGRESS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test test-quick test-slow check format lint types layers models bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Tamlil needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up the environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "This Python can't make virtual environments. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.run: $(BIN)/uv pyproject.toml uv.lock
+	@$(SYNC) --extra api --extra cpu --group demo --inexact
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/uv pyproject.toml uv.lock
+	@$(SYNC) --extra api --extra cpu --group demo --group dev
+	@touch $@ $(VENV)/.run
+
+demo: $(VENV)/.run ## Transcribe a real recording, speakers and webhook included
+	@$(BIN)/tamlil demo
+
+run: $(VENV)/.run ## Serve the API on this machine
+	@$(BIN)/tamlil serve
+
+check: lint types layers ## Lint, types, layers
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+
+layers: $(VENV)/.dev
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format the code and mend what the linter can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+models: $(VENV)/.run ## Pull the default model weights (checked by hash)
+	@$(BIN)/tamlil models pull
+
+test: check models test-quick ## Check, then all quick tests with branch coverage
+
+test-quick: $(VENV)/.dev models
+	@$(BIN)/pytest -n auto -m "not slow" --cov --cov-report=term
+
+test-slow: $(VENV)/.dev models ## The quick tests and the slow ones
+	@$(BIN)/pytest -n auto
+
+bench: $(VENV)/.dev models ## Measure against peers: prints ratios, writes build/bench.json
+	@$(BIN)/python -m bench
+
+clean: ## Remove the environment and everything that was built
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*
