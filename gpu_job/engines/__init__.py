@@ -1,0 +1,1 @@
+"""Speech engines behind small protocols; the only place that loads a neural network."""

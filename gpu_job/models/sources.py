@@ -1,0 +1,111 @@
+"""Where weights come from: a hub repository by https, or files inside a package's archive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gpu_job.models.archives import join_members
+from gpu_job.models.download import Downloader, OnBytes
+from gpu_job.models.progress import Phase
+from shared.models.registry import FileSpec, HubSource, PackageSource
+
+HUB = "https://huggingface.co"
+
+#: Told the phase, the item's name, and the bytes done and expected.
+Report = Callable[[Phase, str, int, int | None], None]
+
+
+class Fetcher(Protocol):
+    """Puts files of one model into a folder; the caller checks their content."""
+
+    @property
+    def label(self) -> str:
+        """Where the bytes come from, for messages and the manifest; no credentials."""
+        ...
+
+    def fetch(self, files: tuple[FileSpec, ...], folder: Path, report: Report) -> None:
+        """Write each file under `folder`.
+
+        Raises:
+            DownloadFailed: this source can't give them.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HubFetcher:
+    """Reads a Hugging Face repository through its `resolve` addresses.
+
+    `token` (for gated repositories) goes to the hub's host only: httpx drops the header when a
+    redirect leads elsewhere.
+    """
+
+    source: HubSource
+    downloader: Downloader
+    endpoint: str = HUB
+    token: str | None = None
+
+    @property
+    def label(self) -> str:
+        """``hub <repository>@<revision>``."""
+        return f"hub {self.source.repo}@{self.source.revision}"
+
+    def fetch(self, files: tuple[FileSpec, ...], folder: Path, report: Report) -> None:
+        """Download each file; all of them at the commit that answered for the first."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        revision = self.source.revision
+        for file in files:
+            url = f"{self.endpoint}/{self.source.repo}/resolve/{revision}/{file.path}"
+            answer = self.downloader.fetch(
+                url, folder / file.path, headers=headers, on_bytes=_reporter(report, file.path)
+            )
+            # A branch may move between two files; a commit can't.
+            revision = answer.get("x-repo-commit", revision)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackageFetcher:
+    """Takes files out of archives on the package index that pip is configured with."""
+
+    source: PackageSource
+    downloader: Downloader
+    find_archive: Callable[[str, bool], str]
+    archives_dir: Path
+
+    @property
+    def label(self) -> str:
+        """``package name==version …``."""
+        return f"package {' '.join(self.source.archives)}"
+
+    def fetch(self, files: tuple[FileSpec, ...], folder: Path, report: Report) -> None:
+        """Download the archives that hold the wanted files, and unpack those files."""
+        needed = {
+            part.partition(":")[0] for file in files for part in self.source.members[file.path]
+        }
+        archives: dict[str, Path] = {}
+        for requirement in self.source.archives:
+            project = requirement.partition("==")[0]
+            if project in needed:
+                archives[project] = self._download(requirement, report)
+        for file in files:
+            report(Phase.UNPACK, file.path, 0, file.size)
+            parts = [part.partition(":")[::2] for part in self.source.members[file.path]]
+            located = [(archives[project], name) for project, name in parts]
+            join_members(located, folder / file.path, limit=file.size)
+
+    def _download(self, requirement: str, report: Report) -> Path:
+        url = self.find_archive(requirement, self.source.sdist)
+        name = url.partition("#")[0].rpartition("/")[2]
+        target = self.archives_dir / name
+        if not target.exists():
+            self.downloader.fetch(
+                url.partition("#")[0], target, headers={}, on_bytes=_reporter(report, name)
+            )
+        return target
+
+
+def _reporter(report: Report, item: str) -> OnBytes:
+    return lambda done, total: report(Phase.DOWNLOAD, item, done, total)
