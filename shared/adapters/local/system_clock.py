@@ -1,0 +1,23 @@
+"""The machine's clock, and identifiers made from it."""
+
+from __future__ import annotations
+
+import time
+
+from ulid import ULID
+
+
+class SystemClock:
+    """Wall-clock time of this machine."""
+
+    def now(self) -> float:
+        """Unix seconds (UTC)."""
+        return time.time()
+
+
+class UlidSource:
+    """ULIDs (https://github.com/ulid/spec): 48 bits of milliseconds, then 80 random bits."""
+
+    def new(self, prefix: str) -> str:
+        """``<prefix>_<26 lower-case characters>``; lower case so that ids can be object keys."""
+        return f"{prefix}_{str(ULID()).lower()}"

@@ -1,0 +1,101 @@
+"""The adapters of one platform, as the contract suites ask for them.
+
+A suite never names an adapter. To have another platform pass the suites, write a class with these
+methods and add it to `params` of the `platform` fixture in tests/contract/conftest.py; a port that
+it lacks calls `pytest.skip`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from shared.adapters.local.database import Database
+from shared.adapters.local.file_blob_store import FileBlobStore
+from shared.adapters.local.signed_urls import UrlSigner
+from shared.adapters.local.sqlite_job_queue import SqliteJobQueue
+from shared.adapters.local.sqlite_job_store import SqliteJobStore
+from shared.ports.blob_store import BlobStore
+from shared.ports.job_queue import JobQueue
+from shared.ports.job_store import JobStore
+from tests.support.clock import FakeClock
+
+
+class Adapters(Protocol):
+    """Adapters on storage that is empty at first and the same for every call.
+
+    `description()` can be pickled and opened in another process, for races between processes.
+    """
+
+    def now(self) -> float: ...
+
+    def pass_time(self, seconds: float) -> None:
+        """Advance the clock of the queues, or wait where the platform has its own."""
+        ...
+
+    def description(self) -> AdaptersDescription: ...
+
+    def close(self) -> None: ...
+
+    def job_store(self) -> JobStore: ...
+
+    def job_queue(self, name: str = "jobs", *, max_receives: int = 5) -> JobQueue: ...
+
+    def blob_store(self) -> BlobStore: ...
+
+
+class AdaptersDescription(Protocol):
+    """What another process needs to open the same storage."""
+
+    def open(self) -> Adapters: ...
+
+
+@dataclass
+class LocalAdapters:
+    """SQLite and a folder."""
+
+    data_dir: Path
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.database = Database(self.data_dir)
+        self.signer = UrlSigner(b"k" * 32, "http://127.0.0.1:8000/api/v1", self.clock)
+
+    def now(self) -> float:
+        return self.clock.now()
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    def description(self) -> LocalDescription:
+        return LocalDescription(data_dir=self.data_dir)
+
+    def close(self) -> None:
+        self.database.close()
+
+    def job_store(self) -> JobStore:
+        return SqliteJobStore(self.database)
+
+    def job_queue(self, name: str = "jobs", *, max_receives: int = 5) -> JobQueue:
+        return SqliteJobQueue(self.database, name=name, clock=self.clock, max_receives=max_receives)
+
+    def blob_store(self) -> BlobStore:
+        return FileBlobStore(self.data_dir / "blobs", self.signer)
+
+
+@dataclass(frozen=True)
+class LocalDescription:
+    """The folder is all there is to know."""
+
+    data_dir: Path
+
+    def open(self) -> Adapters:
+        return LocalAdapters(self.data_dir)
+
+
+def bodies(queue: JobQueue, *, limit: int = 10, visibility_seconds: float = 30.0) -> Sequence[str]:
+    """Receive once; only the texts."""
+    received = queue.receive(limit=limit, visibility_seconds=visibility_seconds)
+    return [message.body for message in received]

@@ -1,0 +1,84 @@
+"""What the racing callers of the contract suites do; module-level, so that spawn finds them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shared.domain.errors import VersionConflict
+from tests.support.contracts import Adapters
+from tests.support.records import make_job
+
+ROUNDS = 20
+MESSAGES = 60
+BLOB_BYTES = 200_000
+
+
+def create_with_shared_keys(platform: Adapters, number: int) -> list[str]:
+    """Create a job per round, each round with one key that all racers want."""
+    store = platform.job_store()
+    return [
+        store.create(make_job(f"job_{round_}_{number}", unique_keys=(f"key_{round_}",))).id
+        for round_ in range(ROUNDS)
+    ]
+
+
+def replace_each_version_once(platform: Adapters, number: int) -> list[int]:
+    """Write each version of ``job_1`` if nobody was quicker; the versions that this racer won."""
+    store = platform.job_store()
+    won = []
+    for version in range(1, ROUNDS + 1):
+        job = make_job(version=version, worker=f"racer {number}")
+        try:
+            written = store.replace(job)
+        except VersionConflict:
+            continue
+        won.append(written.version)
+    return won
+
+
+def count_up(platform: Adapters, number: int) -> int:
+    """Raise `attempt` of ``job_1``, reading again after every conflict; the conflicts met."""
+    store = platform.job_store()
+    conflicts = 0
+    for _ in range(ROUNDS):
+        while True:
+            job = store.get("job_1")
+            try:
+                store.replace(replace(job, attempt=job.attempt + 1))
+            except VersionConflict:
+                conflicts += 1
+            else:
+                break
+    return conflicts
+
+
+def drain(platform: Adapters, number: int) -> list[str]:
+    """Receive and delete until nothing is visible."""
+    queue = platform.job_queue()
+    taken: list[str] = []
+    while received := queue.receive(limit=3, visibility_seconds=300):
+        taken += [message.body for message in received]
+        for message in received:
+            queue.delete(message.receipt)
+    return taken
+
+
+def put_and_read(platform: Adapters, number: int) -> list[bytes]:
+    """Replace ``shared/object`` with many times one letter, and read what is there."""
+    store = platform.blob_store()
+    seen = []
+    for _ in range(ROUNDS):
+        store.put("shared/object", [bytes([65 + number]) * (BLOB_BYTES // 4)] * 4)
+        seen.append(store.read("shared/object"))
+    return seen
+
+
+def put_and_delete(platform: Adapters, number: int) -> int:
+    """Put and erase an object of one's own in a folder that all share; how often it was there."""
+    store = platform.blob_store()
+    found = 0
+    for _ in range(ROUNDS):
+        store.put(f"shared/deep/{number}", [b"x"])
+        found += store.exists(f"shared/deep/{number}")
+        store.delete(f"shared/deep/{number}")
+    return found

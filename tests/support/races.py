@@ -1,0 +1,74 @@
+"""Many callers at once: threads of this process, or processes of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.managers import SyncManager
+from typing import Protocol, TypeVar
+
+from tests.support.contracts import Adapters, AdaptersDescription
+
+R_co = TypeVar("R_co", covariant=True)
+R = TypeVar("R")
+
+_TIMEOUT_SECONDS = 60.0
+
+
+class RacerFunction(Protocol[R_co]):
+    """Module-level, so that a spawned process can import it."""
+
+    def __call__(self, platform: Adapters, number: int, /) -> R_co: ...
+
+
+def race_threads(platform: Adapters, racer: RacerFunction[R], *, racers: int = 8) -> list[R]:
+    """Call `racer(platform, number)` in that many threads at once."""
+    start = threading.Barrier(racers)
+
+    def run(number: int) -> R:
+        start.wait(_TIMEOUT_SECONDS)
+        return racer(platform, number)
+
+    with ThreadPoolExecutor(racers) as pool:
+        return list(pool.map(run, range(racers)))
+
+
+def race_processes(platform: Adapters, racer: RacerFunction[R], *, racers: int = 3) -> list[R]:
+    """The same in new processes, each with its own connections to the same storage."""
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(racers, mp_context=context) as pool:
+        start = _barrier(manager, racers)
+        calls = [
+            pool.submit(_run, platform.description(), racer, number, start)
+            for number in range(racers)
+        ]
+        return [call.result(_TIMEOUT_SECONDS) for call in calls]
+
+
+def _barrier(manager: SyncManager, racers: int) -> threading.Barrier:
+    return manager.Barrier(racers)
+
+
+def _run(
+    description: AdaptersDescription,
+    racer: RacerFunction[R],
+    number: int,
+    start: threading.Barrier,
+) -> R:
+    start.wait(_TIMEOUT_SECONDS)
+    # Opened after the start: processes that open a new database at once are part of the race.
+    platform = description.open()
+    try:
+        return racer(platform, number)
+    finally:
+        platform.close()
+
+
+class Race(Protocol):
+    """`race_threads` or `race_processes`."""
+
+    def __call__(self, platform: Adapters, racer: RacerFunction[R], /) -> list[R]: ...
+
+
+RACES: tuple[Race, ...] = (race_threads, race_processes)
