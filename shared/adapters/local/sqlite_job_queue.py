@@ -24,13 +24,13 @@ class SqliteJobQueue:
         self, database: Database, *, name: str, clock: Clock, max_receives: int = 5
     ) -> None:
         self.name = name
-        self._database = database
+        self.database = database
         self._clock = clock
         self._max_receives = max_receives
 
     def send(self, body: str, *, delay_seconds: float = 0.0) -> str:
         """Enqueue; visible after the delay. Returns the message's id."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             return self.send_within(connection, body, delay_seconds=delay_seconds)
 
     def send_within(
@@ -52,7 +52,7 @@ class SqliteJobQueue:
         now = self._clock.now()
         if not self._anything_visible(now):  # an idle poll takes no write lock
             return ()
-        with self._database.write(durable=False) as connection:
+        with self.database.write(durable=False) as connection:
             self._bury(connection, now)
             rows = connection.execute(
                 """
@@ -77,14 +77,14 @@ class SqliteJobQueue:
 
     def delete(self, receipt: str) -> None:
         """Done with it; a stale receipt matches no row."""
-        with self._database.write(durable=False) as connection:
+        with self.database.write(durable=False) as connection:
             connection.execute(
                 "DELETE FROM messages WHERE receipt = ? AND queue = ?", (receipt, self.name)
             )
 
     def extend(self, receipt: str, *, visibility_seconds: float) -> None:
         """Hide it for so long from now; a stale receipt matches no row."""
-        with self._database.write(durable=False) as connection:
+        with self.database.write(durable=False) as connection:
             connection.execute(
                 "UPDATE messages SET visible_at = ? WHERE receipt = ? AND queue = ?",
                 (self._clock.now() + visibility_seconds, receipt, self.name),
@@ -103,7 +103,7 @@ class SqliteJobQueue:
             FROM messages WHERE queue = :queue
         """  # noqa: S608
         row: Any
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             row = connection.execute(sql, {"now": now, "queue": self.name}).fetchone()
         waiting, taken, dead, oldest = row
         age = 0.0 if oldest is None else max(0.0, now - oldest)
@@ -111,7 +111,7 @@ class SqliteJobQueue:
 
     def dead_letters(self, *, limit: int = 50) -> Sequence[Received]:
         """Dead letters by the time they were sent. None is taken, so their receipt is empty."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             rows = connection.execute(
                 """
                 SELECT id, body, receive_count FROM messages
@@ -126,7 +126,7 @@ class SqliteJobQueue:
 
     def redrive(self) -> int:
         """Move every dead letter back with a fresh receive count; returns how many."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             return connection.execute(
                 """
                 UPDATE messages SET dead_at = NULL, receive_count = 0, visible_at = ?
@@ -136,7 +136,7 @@ class SqliteJobQueue:
             ).rowcount
 
     def _anything_visible(self, now: float) -> bool:
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             row = connection.execute(
                 """
                 SELECT 1 FROM messages
