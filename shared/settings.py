@@ -77,6 +77,11 @@ class Settings(BaseSettings):
     threads: int = Field(default=0, ge=0, description="0 means every core that may be used")
     batch_size: int = Field(default=8, ge=1)
     models_offline: bool = False
+    null_engine: bool = Field(
+        default=False,
+        description="For benchmarks and tests of the pipeline: the job program fetches the audio"
+        " and answers an empty transcript that says so. No request can switch it on.",
+    )
 
     inbox: bool = True
     inbox_dir: Path | None = None

@@ -48,6 +48,8 @@ def report_progress(
 def complete_job(platform: Platform, job: Job, transcript: Transcript) -> Job:
     """Store the transcript, then write status, result and event in one write.
 
+    Safe to repeat when the answer to the first write was lost.
+
     Raises:
         StaleAttempt: cancelled or taken over; the stored transcript is erased again.
         NotFound: the job was purged; likewise.
@@ -67,18 +69,20 @@ def complete_job(platform: Platform, job: Job, transcript: Transcript) -> Job:
         timings=transcript.timings,
         warnings=transcript.warnings,
     )
-    try:
-        return update_job(
-            platform,
-            job.id,
-            lambda current: lifecycle.completed(
-                current,
-                attempt=job.attempt,
-                result=result,
-                now=platform.clock.now(),
-                timing=platform.timing,
-            ),
+
+    def complete(current: Job) -> Job:
+        if current.result is not None and current.result.key == key:
+            return current  # this attempt's own write had arrived; its transcript must stay
+        return lifecycle.completed(
+            current,
+            attempt=job.attempt,
+            result=result,
+            now=platform.clock.now(),
+            timing=platform.timing,
         )
+
+    try:
+        return update_job(platform, job.id, complete)
     except (StaleAttempt, NotFound):
         platform.blobs.delete(key)
         raise
