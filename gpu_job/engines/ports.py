@@ -1,0 +1,111 @@
+"""What the job program asks of an engine.
+
+Audio is always mono float32 at 16 kHz, values in -1..1, shape (n,). Times are seconds from its
+start. Callbacks run in the caller's thread. `should_stop` is asked at least ten times a second;
+when it turns true the call raises `Stopped` within a second, and nothing more is reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.domain.options import DiarizationArgs, TranscriptionOptions
+from shared.domain.transcript import Segment, Turn
+
+SAMPLE_RATE = 16_000
+
+Audio = NDArray[np.float32]
+OnSegment = Callable[[Segment], None]
+OnSeconds = Callable[[float], None]
+ShouldStop = Callable[[], bool]
+
+
+def never() -> bool:
+    """Go on to the end."""
+    return False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Region:
+    """A stretch of audio (seconds) in which somebody speaks."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranscriptionOutput:
+    """What an engine heard. `language` is ``und`` with probability 0 when nobody spoke."""
+
+    segments: tuple[Segment, ...]
+    language: str
+    language_probability: float
+
+
+class Transcriber(Protocol):
+    """Turns speech into timed segments."""
+
+    def transcribe(
+        self,
+        audio: Audio,
+        options: TranscriptionOptions,
+        *,
+        on_segment: OnSegment,
+        on_progress: OnSeconds,
+        should_stop: ShouldStop,
+        start_at: float = 0.0,
+        language: tuple[str, float] | None = None,
+    ) -> TranscriptionOutput:
+        """Transcribe `audio` and return all segments, in order, numbered from 0.
+
+        Each segment goes to `on_segment` as soon as its chunk is done; `on_progress` then hears
+        the end of the last finished chunk: everything before it has been reported. To resume
+        after a crash, pass that value as `start_at` (chunks are planned alike every time) and the
+        detected language with its probability as `language`.
+
+        Raises:
+            UnsupportedOption: the model can't do what `options` ask.
+            WorkerError: the engine failed (codes ``engine_failed``, ``out_of_memory``).
+            Stopped: `should_stop` turned true.
+        """
+        ...
+
+
+class Diarizer(Protocol):
+    """Finds who speaks when."""
+
+    def diarize(
+        self,
+        audio: Audio,
+        args: DiarizationArgs,
+        *,
+        on_progress: OnSeconds,
+        should_stop: ShouldStop,
+    ) -> tuple[Turn, ...]:
+        """Return turns sorted by start; labels ``SPEAKER_00`` … in order of appearance.
+
+        No speech gives no turns. Turns of different speakers may overlap. `on_progress` hears
+        seconds of audio that are done.
+
+        Raises:
+            WorkerError: the engine failed.
+            Stopped: `should_stop` turned true.
+        """
+        ...
+
+
+class VoiceActivityDetector(Protocol):
+    """Finds where anybody speaks."""
+
+    def speech_regions(self, audio: Audio, *, should_stop: ShouldStop) -> tuple[Region, ...]:
+        """Return disjoint regions in order, none longer than 30 seconds.
+
+        Raises:
+            Stopped: `should_stop` turned true.
+        """
+        ...
