@@ -7,6 +7,7 @@ that a container, a subprocess and a test configure it in one way.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -100,6 +101,16 @@ def environment(settings: Settings) -> dict[str, str]:
             text = value if isinstance(value, str) else json.dumps(value)
             variables[f"TAMLIL_{name.upper()}"] = text
     return variables
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """A worker's whole environment: the machine's part of ours, and exactly these settings.
+
+    The machine's part is what is not ours to name: PATH, HOME, TMPDIR, library paths, locale. A
+    ``TAMLIL_`` variable that the settings did not take would change the worker's settings.
+    """
+    machine = {name: value for name, value in os.environ.items() if not name.startswith("TAMLIL_")}
+    return machine | environment(settings)
 
 
 class WorkerSettings(BaseSettings):

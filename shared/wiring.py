@@ -26,7 +26,7 @@ from shared.ports.clock import Clock, IdSource
 from shared.ports.launcher import Launcher
 from shared.ports.platform import Limits, Platform, WebhookConfig
 from shared.ports.rate_limiter import RateRule
-from shared.settings import Settings, environment
+from shared.settings import Settings, worker_environment
 
 #: What a subprocess worker runs.
 WORKER_COMMAND = (sys.executable, "-m", "gpu_job")
@@ -100,7 +100,7 @@ def load(settings: Settings) -> Iterator[Platform]:
 def _launcher(settings: Settings) -> SubprocessLauncher:
     return SubprocessLauncher(
         command=WORKER_COMMAND,
-        env=environment(settings),
+        env=worker_environment(settings),
         state_dir=settings.data_dir / "executions",
         log_dir=settings.data_dir / "logs",
     )

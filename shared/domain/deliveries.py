@@ -101,6 +101,11 @@ def record_failure(
     )
 
 
+def record_late(delivery: Delivery, attempt: DeliveryAttempt) -> Delivery:
+    """An attempt that outlived its lock did not succeed: log it, the schedule is another's now."""
+    return replace(delivery, attempts=(*delivery.attempts, attempt))
+
+
 def record_gone(delivery: Delivery, attempt: DeliveryAttempt | None) -> Delivery:
     """410 Gone, or a hook that was switched off before: nothing more is sent."""
     return replace(

@@ -84,6 +84,16 @@ def dispatched(job: Job, *, now: float, timing: Timing, launching: bool) -> Job:
     )
 
 
+def launch_failed(job: Job) -> Job:
+    """The worker that `dispatched` counted could not be started: it says nothing of the job."""
+    return replace(job, launches=max(0, job.launches - 1))
+
+
+def swept_in_vain(job: Job, *, now: float, timing: Timing) -> Job:
+    """The sweep could not mend it: let others have their turn before it is looked at again."""
+    return replace(job, wake_at=now + timing.redispatch_seconds)
+
+
 def claimed(job: Job, *, worker: str, execution: str | None, now: float, timing: Timing) -> Job:
     """A worker takes the job: the attempt rises, the lease begins."""
     if job.not_before is not None and now < job.not_before:
@@ -222,7 +232,8 @@ def _moved(
     changes: dict[str, Any] = {"status": to, "updated_at": now}
     event = _EVENTS.get((job.kind, to)) if emit else None
     if event is not None and timing is not None:
-        entry = OutboxEvent(id=f"{job.id}.{to}", type=event, occurred_at=now)
+        # No full stop: Standard Webhooks signs "id.timestamp.body" and forbids one in the id.
+        entry = OutboxEvent(id=f"{job.id}_{to}", type=event, occurred_at=now)
         changes["outbox"] = (*job.outbox, entry)
         changes["outbox_retry_at"] = now + timing.outbox_retry_seconds
     return replace(job, **changes)

@@ -11,7 +11,7 @@ from shared.domain.deliveries import Delivery
 from shared.domain.events import EventType
 from shared.domain.job import Job, PayloadMode, Status
 from shared.ports.platform import Platform
-from shared.services.read_job import read_transcript
+from shared.services.read_job import read_transcript, require_result
 
 _STATUS = {
     EventType.TRANSCRIPTION_PROCESSING: Status.PROCESSING,
@@ -82,16 +82,16 @@ def _data(platform: Platform, delivery: Delivery, job: Job) -> dict[str, Any]:
         "metadata": dict(job.metadata),
         "error": _error(job) if status is Status.FAILED else None,
     }
-    if status is Status.COMPLETED and job.result is not None:
+    if status is Status.COMPLETED:
         data |= _transcript(platform, job)
     return data
 
 
 def _transcript(platform: Platform, job: Job) -> dict[str, Any]:
     """The transcript itself while it is small, else a signed URL to it."""
+    key = require_result(job)
     if job.result and job.result.size_bytes <= platform.webhooks.inline_transcript_bytes:
         return {"transcript": to_document(read_transcript(platform, job))}
-    key = job.result.key if job.result else ""
     url = platform.blobs.sign_download(
         key, expires_in=platform.limits.download_seconds, filename=f"{job.id}.json"
     )

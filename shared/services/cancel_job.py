@@ -75,6 +75,8 @@ def erase_job(platform: Platform, job_id: str) -> None:
             platform.jobs.delete(job)
         except VersionConflict:
             continue
+        # Again: an event that was read before the record went may have scheduled one meanwhile.
+        platform.deliveries.delete_for_job(job.id)
         return
     raise Unavailable(f"job {job_id} is being changed by too many writers at once")
 

@@ -10,15 +10,20 @@ from shared.services.count_jobs import count_change
 from shared.services.update_job import publish_quietly
 
 _CANDIDATES = 10
+_TRIES = 5
 
 
 def claim_job(platform: Platform, job_id: str, *, worker: str, execution: str | None) -> Job | None:
     """Claim this job; None when it is not to be had (taken, over, not due, gone)."""
-    try:
-        job = platform.jobs.get(job_id)
-        return _claim(platform, job, worker=worker, execution=execution)
-    except (NotFound, IllegalTransition, VersionConflict):
-        return None
+    for _ in range(_TRIES):
+        try:
+            job = platform.jobs.get(job_id)
+            return _claim(platform, job, worker=worker, execution=execution)
+        except VersionConflict:
+            continue  # a dispatcher or the sweep wrote in between; it may still be pending
+        except (NotFound, IllegalTransition):
+            return None
+    return None
 
 
 def claim_next(platform: Platform, *, worker: str, execution: str | None) -> Job | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 import httpx
@@ -58,13 +59,15 @@ def deliver_webhook(
         try:
             job = platform.jobs.get(locked.job_id)
         except NotFound:
-            return _record(platform, locked, lambda current: deliveries.record_gone(current, None))
+            # Purged while its event was on the way: nothing of it stays.
+            platform.deliveries.delete_for_job(locked.job_id)
+            return None
     if platform.deliveries.is_switched_off(locked.tenant, locked.url):
         return _record(platform, locked, lambda current: deliveries.record_gone(current, None))
-    outcome = _send(platform, locked, build_payload(platform, locked, job), client)
+    outcome = _attempt(platform, locked, job, client)
     if outcome.gone:
         platform.deliveries.switch_off(locked.tenant, locked.url, now=platform.clock.now())
-    recorded = _record(platform, locked, lambda current: _apply(platform, current, outcome))
+    recorded = _record(platform, locked, lambda now: _apply(platform, locked, now, outcome))
     count_delivery(platform, _label(recorded))
     return recorded
 
@@ -81,12 +84,24 @@ def _lock(platform: Platform, delivery_id: str) -> Delivery | None:
         return None  # purged, or another deliverer has it
 
 
+def _attempt(
+    platform: Platform, delivery: Delivery, job: Job | None, client: httpx.Client
+) -> _Outcome:
+    """Send it; a transcript that can't be read uses up the schedule as a receiver's fault does."""
+    started = platform.clock.now()
+    try:
+        body = build_payload(platform, delivery, job)
+    except Unavailable as exc:
+        return _Outcome(attempt=DeliveryAttempt(at=started, duration_seconds=0.0, error=exc.detail))
+    return _send(platform, delivery, body, client)
+
+
 def _send(platform: Platform, delivery: Delivery, body: bytes, client: httpx.Client) -> _Outcome:
     started = platform.clock.now()
     headers = signed_headers(
-        delivery.id,
-        int(started),
-        body,
+        event_id=delivery.id,
+        timestamp=int(started),
+        body=body,
         secrets=signing_secrets(platform, delivery.tenant),
         legacy_secret=platform.webhooks.legacy_secret,
         vercel_bypass=platform.webhooks.vercel_bypass,
@@ -104,8 +119,9 @@ def _send(platform: Platform, delivery: Delivery, body: bytes, client: httpx.Cli
         error = f"no answer within {platform.webhooks.timeout_seconds:g} seconds"
     except (httpx.HTTPError, httpx.InvalidURL) as exc:
         error = f"{type(exc).__name__}: the receiver could not be reached"
-    if status is not None and not httpx.codes.is_success(status):
-        error = f"the receiver answered {status}"
+    if status is not None:
+        # Once it has answered, a connection that breaks afterwards changes nothing.
+        error = None if httpx.codes.is_success(status) else f"the receiver answered {status}"
     attempt = DeliveryAttempt(
         at=started,
         duration_seconds=round(platform.clock.now() - started, 3),
@@ -125,13 +141,19 @@ def _retry_after(response: httpx.Response, now: float) -> float | None:
     if value.isascii() and value.isdigit():
         return min(float(value[:9]), _LONGEST_RETRY_AFTER)
     try:
-        wait = parsedate_to_datetime(value).timestamp() - now
+        moment = parsedate_to_datetime(value)
     except ValueError:
         return None
+    # RFC 9110 dates are GMT, also where the zone says "-0000", which Python reads as no zone.
+    wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
     return min(max(wait, 0.0), _LONGEST_RETRY_AFTER)
 
 
-def _apply(platform: Platform, current: Delivery, outcome: _Outcome) -> Delivery:
+def _apply(platform: Platform, locked: Delivery, current: Delivery, outcome: _Outcome) -> Delivery:
+    """What the record becomes; `current` may have moved on if the attempt outlived its lock."""
+    late = current.locked_until != locked.locked_until
+    if late and (current.status is DeliveryStatus.DELIVERED or not (outcome.ok or outcome.gone)):
+        return deliveries.record_late(current, outcome.attempt)
     if outcome.ok:
         return deliveries.record_success(current, outcome.attempt)
     if outcome.gone:

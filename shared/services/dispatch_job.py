@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 
 from shared.domain import lifecycle
-from shared.domain.errors import NotFound, VersionConflict
+from shared.domain.errors import NotFound, Unavailable, VersionConflict
 from shared.domain.job import Job, JobError, Status
 from shared.ports.platform import Platform
 from shared.services.update_job import update_job
@@ -41,15 +42,25 @@ def dispatch_job(platform: Platform, job_id: str) -> Dispatch:
         return Dispatch.GAVE_UP
     launching = _needs_worker(platform)
     try:
-        platform.jobs.replace(
+        stored = platform.jobs.replace(
             lifecycle.dispatched(job, now=now, timing=platform.timing, launching=launching)
         )
     except VersionConflict:
         return Dispatch.NOTHING_TO_DO  # another dispatcher, a worker or a cancel was faster
     if not launching:
         return Dispatch.WORKER_BUSY
-    platform.launcher.start(job_id=job.id, attempt=job.attempt + 1)
+    try:
+        platform.launcher.start(job_id=job.id, attempt=job.attempt + 1)
+    except Unavailable:
+        _not_launched(platform, stored)
+        raise
     return Dispatch.LAUNCHED
+
+
+def _not_launched(platform: Platform, stored: Job) -> None:
+    """A launcher that is down for a while must not use up the job's launches."""
+    with suppress(VersionConflict, Unavailable):
+        platform.jobs.replace(lifecycle.launch_failed(stored))
 
 
 def _needs_worker(platform: Platform) -> bool:

@@ -112,7 +112,8 @@ def _request_hash(submission: Submission, fingerprint: str) -> str:
 def _same_request(stored: Job, asked: Job) -> Job:
     if stored.request_hash == asked.request_hash:
         return stored
-    if any(key.startswith("idempotency/") for key in asked.unique_keys):
+    shared = set(stored.unique_keys) & set(asked.unique_keys)
+    if any(key.startswith("idempotency/") for key in shared):
         raise IdempotencyKeyReused(
             f"this Idempotency-Key belongs to job {stored.id}, which came from another request",
             field="Idempotency-Key",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.domain import lifecycle
-from shared.domain.errors import TamlilError, Unavailable
+from shared.domain.errors import NotFound, TamlilError, Unavailable
 from shared.domain.job import Job, Status
 from shared.ports.platform import Platform
 from shared.services.cancel_job import erase_job
@@ -40,6 +41,7 @@ def sweep(platform: Platform, *, limit: int = 100) -> SweepReport:
         except TamlilError as exc:
             troubled += 1
             _log.warning("sweep left a job behind", extra={"job_id": job.id, "error": exc.detail})
+            _put_back(platform, job)
     return SweepReport(seen=len(due), troubled=troubled)
 
 
@@ -50,8 +52,16 @@ def execution_ended(platform: Platform, execution: str) -> int:
     """
     held = platform.jobs.held_by(execution)
     for job in held:
-        _lose_lease(platform, job, execution=execution)
+        with suppress(NotFound):  # purged in between
+            _lose_lease(platform, job, execution=execution)
     return len(held)
+
+
+def _put_back(platform: Platform, job: Job) -> None:
+    """Records that can't be mended must not fill every round and starve the others."""
+    now = platform.clock.now()
+    with suppress(TamlilError):
+        platform.jobs.replace(lifecycle.swept_in_vain(job, now=now, timing=platform.timing))
 
 
 def _mend(platform: Platform, job: Job) -> None:
@@ -95,18 +105,23 @@ def _redispatch(platform: Platform, job: Job) -> None:
 
 def _lose_lease(platform: Platform, job: Job, *, execution: str | None = None) -> None:
     """Take the job from a silent worker, and end the worker in case it only hangs."""
+    taken = False
 
     def lose(current: Job) -> Job:
+        nonlocal taken
+        taken = False
         same = current.status is Status.PROCESSING and current.attempt == job.attempt
         if not same:
             return current
         now = platform.clock.now()
         if execution is None and (current.lease_expires_at or 0.0) > now:
             return current  # renewed in between
+        taken = True
         return lifecycle.lease_lost(
             current, now=now, timing=platform.timing, known_dead=execution is not None
         )
 
-    send_job(platform, update_job(platform, job.id, lose))
-    if job.execution is not None and execution is None:
+    after = update_job(platform, job.id, lose)
+    send_job(platform, after)
+    if taken and job.execution is not None and execution is None:
         platform.launcher.stop(job.execution)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from shared.domain.errors import InvalidRequest, LimitExceeded, NotFound
 from shared.domain.job import Source, SourceKind, Status, unique_key
+from shared.ports.blob_store import BlobInfo
 from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import source_key, upload_key
+from shared.services.start_upload import check_upload_id
 from shared.services.submission import BytesAudio, StoredAudio, Submission, UploadAudio, UrlAudio
 
 
@@ -28,7 +30,7 @@ def take_audio(platform: Platform, submission: Submission, job_id: str) -> Intak
     """Find or store the audio.
 
     Raises:
-        InvalidRequest: it is empty.
+        InvalidRequest: it is empty, or the upload id is not of an upload id's form.
         LimitExceeded: it is larger than its door allows; nothing is kept.
     """
     audio, tenant = submission.audio, submission.tenant
@@ -41,6 +43,11 @@ def take_audio(platform: Platform, submission: Submission, job_id: str) -> Intak
     return _stored(audio, tenant)
 
 
+def object_unique_key(tenant: str, info: BlobInfo) -> str:
+    """What at most one job may hold for this version of an object."""
+    return unique_key("object", tenant, f"{info.key}#{info.version}")
+
+
 def _stored(audio: StoredAudio, tenant: str) -> Intake:
     source = Source(
         kind=SourceKind.BLOB,
@@ -50,9 +57,10 @@ def _stored(audio: StoredAudio, tenant: str) -> Intake:
         size_bytes=audio.info.size_bytes,
         owned=audio.owned,
     )
-    identity = f"{audio.info.key}#{audio.info.version}"
     return Intake(
-        source=source, fingerprint=identity, unique=(unique_key("object", tenant, identity),)
+        source=source,
+        fingerprint=f"{audio.info.key}#{audio.info.version}",
+        unique=(object_unique_key(tenant, audio.info),),
     )
 
 
@@ -86,7 +94,7 @@ def _counted(chunks: Iterable[bytes], digest: hashlib._Hash, max_bytes: int) -> 
 
 
 def _find_upload(platform: Platform, audio: UploadAudio, tenant: str) -> Intake:
-    key = upload_key(tenant, audio.upload_id)
+    key = upload_key(tenant, check_upload_id(audio.upload_id))
     try:
         size: int | None = platform.blobs.stat(key).size_bytes
     except NotFound:

@@ -134,7 +134,7 @@ def test_completion_carries_result_and_event_in_one_record() -> None:
     assert (job.status, job.stage, job.progress) == (Status.COMPLETED, Stage.DONE, 1.0)
     assert (job.finished_at, job.audio_seconds, job.lease_expires_at) == (NOW + 9, 9.5, None)
     assert job.outbox[-1].type is EventType.TRANSCRIPTION_COMPLETED
-    assert job.outbox[-1].id == f"{job.id}.completed"
+    assert job.outbox[-1].id == f"{job.id}_completed"
 
 
 def test_no_completion_overwrites_a_cancel() -> None:
