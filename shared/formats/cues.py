@@ -114,6 +114,7 @@ def _partition(run: list[Unit], limits: CueLimits) -> list[list[Unit]]:
     lead = len(limits.lead(run[0].speaker))
     best = [0.0] + [math.inf] * len(run)
     came_from = [0] * (len(run) + 1)
+    endings = [_ending_cost(unit.text) for unit in run]
     for start in range(len(run)):
         capacity = limits.width * limits.lines
         used = lead
@@ -122,7 +123,8 @@ def _partition(run: list[Unit], limits: CueLimits) -> list[list[Unit]]:
             if end > start + 1 and last.end - run[start].start > MAX_CUE_SECONDS:
                 break
             used += len(last.text) + last.spaced
-            cost = best[start] + _cost(max(0.0, 1 - used / capacity), last.text)
+            # One for being a cue, the share of it left empty, and where it ends.
+            cost = best[start] + 1.0 + max(0.0, 1 - used / capacity) ** 2 + endings[end - 1]
             if cost < best[end]:
                 best[end], came_from[end] = cost, start
     parts: list[list[Unit]] = []
@@ -133,14 +135,12 @@ def _partition(run: list[Unit], limits: CueLimits) -> list[list[Unit]]:
     return parts[::-1]
 
 
-def _cost(empty: float, last_word: str) -> float:
-    """Cost of one cue: being one, the share of it left empty, and where it ends."""
-    ending = last_word.rstrip(_CLOSERS)[-1:]
+def _ending_cost(word: str) -> float:
+    """Cost of ending a cue after this word."""
+    ending = word.rstrip(_CLOSERS)[-1:]
     if ending and ending in _SENTENCE_END:
-        cut = 0.0
-    else:
-        cut = 0.1 if ending and ending in _CLAUSE_END else 0.3
-    return 1.0 + empty**2 + cut
+        return 0.0
+    return 0.1 if ending and ending in _CLAUSE_END else 0.3
 
 
 def _make_cue(part: list[Unit], limits: CueLimits, floor: int) -> Cue:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from shared.domain.transcript import Segment
@@ -54,6 +55,7 @@ def fold(text: str) -> str:
     return f" {folded}" if spread.startswith(" ") else folded
 
 
+@lru_cache(maxsize=16_384)  # a recording uses few characters, many times
 def _is_blank(char: str) -> bool:
     if char in _NO_BREAK_SPACES:
         return False
@@ -139,7 +141,8 @@ def _glue(pieces: Iterable[Unit]) -> list[Unit]:
     return glued
 
 
-def _can_break(before: str, after: str, ranges: Sequence[tuple[int, int]]) -> bool:
+@lru_cache(maxsize=16_384)
+def _can_break(before: str, after: str, ranges: tuple[tuple[int, int], ...]) -> bool:
     """Say whether a line may end between two characters that no space separates."""
     opens = before in _NO_BREAK_SPACES or unicodedata.category(before) in ("Ps", "Pi")
     if opens or unicodedata.category(after) == "Lm":
