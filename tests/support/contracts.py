@@ -7,6 +7,7 @@ it lacks calls `pytest.skip`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,25 @@ from typing import Protocol
 from shared.adapters.local.database import Database
 from shared.adapters.local.file_blob_store import FileBlobStore
 from shared.adapters.local.signed_urls import UrlSigner
+from shared.adapters.local.sqlite_delivery_store import SqliteDeliveryStore
+from shared.adapters.local.sqlite_event_bus import SqliteEventBus
 from shared.adapters.local.sqlite_job_queue import SqliteJobQueue
 from shared.adapters.local.sqlite_job_store import SqliteJobStore
+from shared.adapters.local.sqlite_key_store import SqliteKeyStore
+from shared.adapters.local.sqlite_metrics import SqliteMetricsStore
+from shared.adapters.local.sqlite_rate_limiter import SqliteRateLimiter
+from shared.adapters.local.sqlite_secret_store import SqliteSecretStore
+from shared.adapters.local.subprocess_launcher import SubprocessLauncher
 from shared.ports.blob_store import BlobStore
+from shared.ports.delivery_store import DeliveryStore
+from shared.ports.event_bus import EventBus
 from shared.ports.job_queue import JobQueue
 from shared.ports.job_store import JobStore
+from shared.ports.key_store import KeyStore
+from shared.ports.launcher import Launcher
+from shared.ports.metrics import MetricsStore
+from shared.ports.rate_limiter import RateLimiter
+from shared.ports.secret_store import SecretStore
 from tests.support.clock import FakeClock
 
 
@@ -44,6 +59,24 @@ class Adapters(Protocol):
     def job_queue(self, name: str = "jobs", *, max_receives: int = 5) -> JobQueue: ...
 
     def blob_store(self) -> BlobStore: ...
+
+    def delivery_store(self) -> DeliveryStore: ...
+
+    def key_store(self) -> KeyStore: ...
+
+    def secret_store(self) -> SecretStore: ...
+
+    def metrics_store(self) -> MetricsStore: ...
+
+    def rate_limiter(self) -> RateLimiter: ...
+
+    def event_bus(self) -> tuple[EventBus, Sequence[JobQueue]]:
+        """A bus with two subscribers, and the queues in which their events arrive."""
+        ...
+
+    def launcher(self, program: Path, *, grace_seconds: float = 5.0) -> Launcher:
+        """A launcher whose worker is this Python file, with ``WORKER_SETTING=1`` set for it."""
+        ...
 
 
 class AdaptersDescription(Protocol):
@@ -83,6 +116,37 @@ class LocalAdapters:
 
     def blob_store(self) -> BlobStore:
         return FileBlobStore(self.data_dir / "blobs", self.signer)
+
+    def delivery_store(self) -> DeliveryStore:
+        return SqliteDeliveryStore(self.database)
+
+    def key_store(self) -> KeyStore:
+        return SqliteKeyStore(self.database)
+
+    def secret_store(self) -> SecretStore:
+        return SqliteSecretStore(self.database)
+
+    def metrics_store(self) -> MetricsStore:
+        return SqliteMetricsStore(self.database)
+
+    def rate_limiter(self) -> RateLimiter:
+        return SqliteRateLimiter(self.database)
+
+    def event_bus(self) -> tuple[EventBus, Sequence[JobQueue]]:
+        queues = [
+            SqliteJobQueue(self.database, name=name, clock=self.clock)
+            for name in ("webhook", "enhance")
+        ]
+        return SqliteEventBus(*queues), queues
+
+    def launcher(self, program: Path, *, grace_seconds: float = 5.0) -> Launcher:
+        return SubprocessLauncher(
+            command=[sys.executable, str(program)],
+            env={"WORKER_SETTING": "1"},
+            state_dir=self.data_dir / "executions",
+            log_dir=self.data_dir / "logs",
+            grace_seconds=grace_seconds,
+        )
 
 
 @dataclass(frozen=True)

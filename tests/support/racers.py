@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shared.domain.errors import VersionConflict
+from shared.ports.rate_limiter import RateRule
 from tests.support.contracts import Adapters
-from tests.support.records import make_job
+from tests.support.records import NOW, make_delivery, make_job
 
 ROUNDS = 20
 MESSAGES = 60
 BLOB_BYTES = 200_000
+RULE = RateRule(limit=10, window_seconds=10.0, burst=25)
 
 
 def create_with_shared_keys(platform: Adapters, number: int) -> list[str]:
@@ -82,3 +84,58 @@ def put_and_delete(platform: Adapters, number: int) -> int:
         found += store.exists(f"shared/deep/{number}")
         store.delete(f"shared/deep/{number}")
     return found
+
+
+def hit_limit(platform: Adapters, number: int) -> int:
+    """Ask for as much as the rule allows, all at one time; how much was allowed."""
+    limiter = platform.rate_limiter()
+    return sum(limiter.hit("shared", RULE, now=NOW).allowed for _ in range(RULE.burst))
+
+
+def put_secret_if_absent(platform: Adapters, number: int) -> list[str]:
+    """Offer a secret of one's own under names that all share."""
+    store = platform.secret_store()
+    return [
+        store.put_if_absent(f"name {round_}", f"secret of {number}") for round_ in range(ROUNDS)
+    ]
+
+
+def rotate_secret(platform: Adapters, number: int) -> None:
+    """Add versions to one name that all share."""
+    store = platform.secret_store()
+    for round_ in range(ROUNDS):
+        store.put("rotated", f"{number}.{round_}", keep=1000)
+
+
+def count_metric(platform: Adapters, number: int) -> None:
+    """Add 1 to a counter that all share, often."""
+    store = platform.metrics_store()
+    for _ in range(ROUNDS):
+        store.add({"shared": 1.0, f"own {number}": 1.0})
+
+
+def lock_delivery(platform: Adapters, number: int) -> int:
+    """Try to take each version of ``evt_1``; how many were won."""
+    store = platform.delivery_store()
+    won = 0
+    for version in range(1, ROUNDS + 1):
+        try:
+            store.replace(make_delivery(version=version, locked_until=NOW + number))
+        except VersionConflict:
+            continue
+        won += 1
+    return won
+
+
+def create_delivery(platform: Adapters, number: int) -> list[str]:
+    """Create the same deliveries as everybody else, each with a URL of one's own."""
+    store = platform.delivery_store()
+    return [
+        store.create(make_delivery(f"evt_{round_}", url=f"https://r{number}.example")).url
+        for round_ in range(ROUNDS)
+    ]
+
+
+def revoke_key(platform: Adapters, number: int) -> float | None:
+    """Revoke ``key_1`` at a time of one's own."""
+    return platform.key_store().revoke("key_1", now=NOW + number).revoked_at

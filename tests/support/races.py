@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing.managers import SyncManager
+from multiprocessing.synchronize import Barrier
 from typing import Protocol, TypeVar
 
 from tests.support.contracts import Adapters, AdaptersDescription
@@ -37,26 +37,26 @@ def race_threads(platform: Adapters, racer: RacerFunction[R], *, racers: int = 8
 def race_processes(platform: Adapters, racer: RacerFunction[R], *, racers: int = 3) -> list[R]:
     """The same in new processes, each with its own connections to the same storage."""
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(racers, mp_context=context) as pool:
-        start = _barrier(manager, racers)
+    start = context.Barrier(racers)
+    with ProcessPoolExecutor(
+        racers, mp_context=context, initializer=_remember, initargs=(start,)
+    ) as pool:
         calls = [
-            pool.submit(_run, platform.description(), racer, number, start)
-            for number in range(racers)
+            pool.submit(_run, platform.description(), racer, number) for number in range(racers)
         ]
         return [call.result(_TIMEOUT_SECONDS) for call in calls]
 
 
-def _barrier(manager: SyncManager, racers: int) -> threading.Barrier:
-    return manager.Barrier(racers)
+_start: list[Barrier] = []
 
 
-def _run(
-    description: AdaptersDescription,
-    racer: RacerFunction[R],
-    number: int,
-    start: threading.Barrier,
-) -> R:
-    start.wait(_TIMEOUT_SECONDS)
+def _remember(start: Barrier) -> None:
+    """In each new process: a barrier can only be handed over while a process is started."""
+    _start.append(start)
+
+
+def _run(description: AdaptersDescription, racer: RacerFunction[R], number: int) -> R:
+    _start[0].wait(_TIMEOUT_SECONDS)
     # Opened after the start: processes that open a new database at once are part of the race.
     platform = description.open()
     try:

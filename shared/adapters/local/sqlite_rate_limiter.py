@@ -1,8 +1,9 @@
 """The generic cell rate algorithm in SQLite.
 
 Per key one number is kept: the theoretical arrival time (ITU-T I.371, annex A), at which the whole
-burst would be there again. It is an integer of microseconds, so that sums are exact and a client
-that waits for exactly `retry_after` seconds is let in.
+burst would be there again. It is an integer of microseconds, so that sums are exact. Unix time as a
+float is good to a quarter of one, so a request is let in up to one microsecond early: a client that
+waits for exactly `retry_after` seconds is never sent away again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from shared.ports.rate_limiter import RateDecision, RateRule
 
 _MICROSECONDS = 1_000_000
 _IDLE_MICROSECONDS = 3600 * _MICROSECONDS  # clocks of several processes differ by far less
+_EARLY_MICROSECONDS = 1
 _SWEPT_PER_HIT = 2  # more than the one row that a hit can add, so the table can't grow for ever
 
 
@@ -32,7 +34,7 @@ class SqliteRateLimiter:
             arrival = max(_stored(connection, key), now_us)
             wanted = arrival + interval
             wait = wanted - capacity - now_us
-            if wait > 0:
+            if wait > _EARLY_MICROSECONDS:
                 return RateDecision(
                     allowed=False,
                     remaining=0,
@@ -43,7 +45,7 @@ class SqliteRateLimiter:
             _sweep(connection, now_us)
         return RateDecision(
             allowed=True,
-            remaining=(capacity - (wanted - now_us)) // interval,
+            remaining=max(0, capacity - (wanted - now_us)) // interval,
             retry_after=0.0,
             reset_after=(wanted - now_us) / _MICROSECONDS,
         )
