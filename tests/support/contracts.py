@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from shared.adapters.local.database import Database
 from shared.adapters.local.file_blob_store import FileBlobStore
@@ -38,6 +38,7 @@ from shared.ports.secret_store import SecretStore
 from tests.support.clock import FakeClock
 
 
+@runtime_checkable
 class Adapters(Protocol):
     """Adapters on storage that is empty at first and the same for every call.
 

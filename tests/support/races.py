@@ -34,16 +34,17 @@ def race_threads(platform: Adapters, racer: RacerFunction[R], *, racers: int = 8
         return list(pool.map(run, range(racers)))
 
 
-def race_processes(platform: Adapters, racer: RacerFunction[R], *, racers: int = 3) -> list[R]:
+def race_processes(
+    platform: Adapters | AdaptersDescription, racer: RacerFunction[R], *, racers: int = 3
+) -> list[R]:
     """The same in new processes, each with its own connections to the same storage."""
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(racers)
+    description = platform.description() if isinstance(platform, Adapters) else platform
     with ProcessPoolExecutor(
         racers, mp_context=context, initializer=_remember, initargs=(start,)
     ) as pool:
-        calls = [
-            pool.submit(_run, platform.description(), racer, number) for number in range(racers)
-        ]
+        calls = [pool.submit(_run, description, racer, number) for number in range(racers)]
         return [call.result(_TIMEOUT_SECONDS) for call in calls]
 
 

@@ -30,16 +30,12 @@ _FIRST = (
     CREATE INDEX jobs_of_recording ON jobs (tenant, recording_id, created_at DESC, id DESC)
         WHERE recording_id IS NOT NULL
     """,
-    """
-    CREATE INDEX jobs_pending ON jobs (priority DESC, created_at, id)
-        WHERE status = 'pending'
-    """,
+    "CREATE INDEX jobs_by_turn ON jobs (status, priority DESC, created_at, id)",
     """
     CREATE INDEX jobs_held ON jobs (execution, id)
         WHERE status = 'processing' AND execution IS NOT NULL
     """,
     "CREATE INDEX jobs_due ON jobs (wake_at, id) WHERE wake_at IS NOT NULL",
-    "CREATE INDEX jobs_of_status ON jobs (status)",
     """
     CREATE TABLE job_keys (
         unique_key TEXT PRIMARY KEY,
