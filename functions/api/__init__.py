@@ -1,0 +1,1 @@
+"""The HTTP API: translation between HTTP and the services, and nothing else."""

@@ -1,0 +1,1 @@
+"""Plain ASGI middleware: request ids and log, faults, body limits."""

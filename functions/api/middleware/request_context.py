@@ -1,0 +1,95 @@
+"""The outermost layer: request id, response headers that every answer has, one log line."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import time
+import uuid
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.ports.rate_limiter import RateDecision, RateRule
+
+_log = logging.getLogger(__name__)
+
+#: A caller's own request id is taken over when it is harmless in logs and headers.
+_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class RequestContext:
+    """Gives each request an id, answers HEAD as GET without a body, and logs what happened."""
+
+    def __init__(self, app: ASGIApp, *, rate: RateRule) -> None:
+        self._app = app
+        self._rate = rate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method = scope["method"]
+        # A copy, because the server goes on reading its own `method`.
+        inner = dict(scope, method="GET" if method == "HEAD" else method)
+        state = inner["state"] = dict(scope.get("state") or {})
+        state["request_id"] = _request_id(Headers(scope=scope))
+        status = 0
+        started = time.perf_counter()
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._mark(MutableHeaders(scope=message), state)
+            elif method == "HEAD" and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self._app(inner, receive, send_marked)
+        finally:
+            _log_request(method, inner, status, time.perf_counter() - started)
+
+    def _mark(self, headers: MutableHeaders, state: dict[str, Any]) -> None:
+        headers["X-Request-ID"] = state["request_id"]
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("Cache-Control", "no-store")
+        rate: RateDecision | None = state.get("rate")
+        if rate is not None:
+            rule = self._rate
+            policy = f"{rule.limit};w={rule.window_seconds:g};burst={rule.burst}"
+            headers["RateLimit-Policy"] = policy
+            headers["RateLimit-Limit"] = str(rule.burst)
+            headers["RateLimit-Remaining"] = str(max(0, rate.remaining))
+            headers["RateLimit-Reset"] = str(math.ceil(rate.reset_after))
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _SANE_ID.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+
+
+def _log_request(method: str, scope: Scope, status: int, seconds: float) -> None:
+    """The route's template, not the path or the query: those may hold secrets."""
+    state = scope["state"]
+    route = getattr(scope.get("route"), "path", "-")
+    caller = state.get("caller")
+    _log.info(
+        "%s %s %d",
+        method,
+        route,
+        status,
+        extra={
+            "request_id": state["request_id"],
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "tenant": getattr(caller, "tenant", None),
+            "key_id": getattr(caller, "id", None),
+        },
+    )

@@ -1,0 +1,57 @@
+"""What the OpenAPI document says beside what FastAPI derives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from functions.api.errors import PROBLEM_MEDIA_TYPE
+from functions.api.schemas.problem import Problem
+from functions.api.security import SECURITY_SCHEMES
+
+_REF = "#/components/schemas/{model}"
+
+_MEANINGS = {
+    400: "The body is not JSON, or not a readable form.",
+    401: "No API key, or one that is unknown, revoked or expired.",
+    403: "The key lacks the scope.",
+    404: "Absent, or another tenant's: the caller can't tell which.",
+    409: "The state does not allow it, or an Idempotency-Key was used for another request.",
+    413: "Larger than the limit that the detail names.",
+    415: "Not a content type that is read here.",
+    422: "A field can't be accepted; `field` and `errors` say which and why.",
+    429: "Too many requests; Retry-After says how long to wait.",
+    500: "A fault of ours, logged under the request id.",
+    503: "A store or queue did not answer; Retry-After says when to try again.",
+}
+#: What every operation with a key may answer.
+SECURED = (401, 403, 429, 500, 503)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation that may answer with these problems."""
+    schema = {"$ref": _REF.format(model="Problem")}
+    return {
+        status: {
+            "description": _MEANINGS[status],
+            "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in sorted(statuses)
+    }
+
+
+class TamlilApi(FastAPI):
+    """FastAPI with the problem schema and the security schemes in its document."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made once."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            components = document.setdefault("components", {})
+            components["securitySchemes"] = SECURITY_SCHEMES
+            schema = Problem.model_json_schema(ref_template=_REF)
+            components["schemas"] |= schema.pop("$defs", {}) | {"Problem": schema}
+            for unused in ("HTTPValidationError", "ValidationError"):
+                components["schemas"].pop(unused, None)
+        return super().openapi()

@@ -1,0 +1,53 @@
+"""Bodies of signed uploads."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from functions.api.schemas.base import Line80, Line200, Model, Timestamp, Whole
+from functions.api.schemas.transcribe import TranscribeOptions
+
+
+class UploadRequest(Model):
+    """Ask for a signed upload. With `transcribe` the job starts when the object arrives."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "filename": "פגישה.mp3",
+                    "content_type": "audio/mpeg",
+                    "size_bytes": 52428800,
+                    "transcribe": {"language": "he", "diarize": True},
+                }
+            ]
+        }
+    )
+
+    filename: Line200 | None = Field(default=None, description="The file's name.")
+    content_type: Line80 | None = Field(
+        default=None, description="Must then be the Content-Type of the upload.", examples=[None]
+    )
+    size_bytes: Whole | None = Field(
+        default=None, ge=1, description="The upload may not be larger than announced."
+    )
+    transcribe: TranscribeOptions | None = Field(
+        default=None,
+        description="Options of the job (`{}` for all defaults). Null: no job is made, and the"
+        " upload_id is for a later POST /api/v1/transcribe.",
+    )
+
+
+class UploadCreated(Model):
+    """Send the bytes with exactly this method, URL, headers and fields."""
+
+    upload_id: str = Field(examples=["upl_01jz0000000000000000000000"])
+    job_id: str | None = Field(examples=["job_01jz0000000000000000000000"])
+    method: str = Field(examples=["PUT"])
+    url: str = Field(examples=["http://127.0.0.1:8360/blobs/…?expires=…&signature=…"])
+    headers: dict[str, str] = Field(examples=[{"Content-Type": "audio/mpeg"}])
+    fields: dict[str, str] = Field(
+        description="Form fields of a POST upload; empty for a PUT.", examples=[{}]
+    )
+    expires_at: Timestamp
+    max_bytes: int = Field(examples=[52428800])
