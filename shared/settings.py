@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     port: int = Field(default=8360, ge=0, le=65535)
     public_url: str | None = None
     cors_origins: tuple[str, ...] = ()
+    metrics_public: bool = False
     max_body_bytes: int = Field(default=16 * MIB, gt=0)
     max_blob_bytes: int = Field(default=10 * MIB, gt=0)
     max_multipart_bytes: int = Field(default=100 * MIB, gt=0)

@@ -42,12 +42,11 @@ def list_deliveries(platform: Platform, query: DeliveryQuery) -> DeliveryPage:
     return platform.deliveries.query(query)
 
 
-def redeliver_webhook(platform: Platform, *, tenant: str, delivery_id: str) -> Delivery:
-    """Send it again, because a person asked; also switches a hook on that answered 410.
+def read_delivery(platform: Platform, *, tenant: str, delivery_id: str) -> Delivery:
+    """Return one delivery with its attempts.
 
     Raises:
         NotFound: no such delivery, or another tenant's.
-        VersionConflict: it is being sent right now.
     """
     try:
         delivery = platform.deliveries.get(delivery_id)
@@ -55,6 +54,17 @@ def redeliver_webhook(platform: Platform, *, tenant: str, delivery_id: str) -> D
         raise _absent(delivery_id) from None
     if delivery.tenant != tenant:
         raise _absent(delivery_id)
+    return delivery
+
+
+def redeliver_webhook(platform: Platform, *, tenant: str, delivery_id: str) -> Delivery:
+    """Send it again, because a person asked; also switches a hook on that answered 410.
+
+    Raises:
+        NotFound: no such delivery, or another tenant's.
+        VersionConflict: it is being sent right now.
+    """
+    delivery = read_delivery(platform, tenant=tenant, delivery_id=delivery_id)
     now = platform.clock.now()
     if delivery.locked_until is not None and delivery.locked_until > now:
         raise VersionConflict("the delivery is being sent right now; try again in a moment")
