@@ -1,0 +1,80 @@
+"""Resampling decoded frames to mono float32 at 16 kHz, and keeping nothing but the samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from shared.domain.errors import SourceError, Stopped
+
+SAMPLE_RATE = 16_000
+_FULL_SCALE = 32_768
+_REPORT_EVERY = 10.0
+_MOST_LEADING_SILENCE = 60.0
+_LEAST_LEADING_SILENCE = 0.1
+
+
+@dataclass(kw_only=True, slots=True)
+class SampleCollector:
+    """Collects float32 samples in a bytearray, which grows in place, without a second copy."""
+
+    max_seconds: float
+    on_progress: Callable[[float], None]
+    should_stop: Callable[[], bool]
+    samples: bytearray = field(default_factory=bytearray)
+    faults: int = 0
+    went_on: bool = False
+    _resampler: Any = None
+    _format: tuple[Any, ...] = ()
+    _reported: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds collected so far."""
+        return len(self.samples) / 4 / SAMPLE_RATE
+
+    def check_stop(self) -> None:
+        """Raise `Stopped` once told to stop."""
+        if self.should_stop():
+            msg = "told to stop while decoding"
+            raise Stopped(msg)
+
+    def add(self, frame: Any, leading: float) -> None:
+        """Take a frame; before the first, as much silence as the track starts late (seconds).
+
+        Raises:
+            SourceError: ``audio_too_long``.
+        """
+        import av
+
+        if not self._format and _LEAST_LEADING_SILENCE < leading <= _MOST_LEADING_SILENCE:
+            self.samples += bytes(4 * round(leading * SAMPLE_RATE))
+        shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if shape != self._format:
+            # A stream may change its rate or channels; a resampler is made for one input.
+            self.finish()
+            # s16, because FFmpeg scales a downmix to stay below full scale only for integers.
+            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+            self._format = shape
+        frame.pts = None  # timestamps with gaps would make the resampler refuse the frame
+        self._keep(self._resampler.resample(frame))
+
+    def finish(self) -> None:
+        """Take what the resampler still holds."""
+        if self._resampler is not None:
+            self._keep(self._resampler.resample(None))
+            self._resampler = None
+
+    def _keep(self, frames: list[Any]) -> None:
+        for frame in frames:
+            scaled = frame.to_ndarray().astype(np.float32) / np.float32(_FULL_SCALE)
+            self.samples += scaled.tobytes()
+        if self.seconds > self.max_seconds:
+            msg = f"the audio is longer than the limit of {self.max_seconds:g} seconds"
+            raise SourceError(msg, code="audio_too_long")
+        if self.seconds - self._reported >= _REPORT_EVERY:
+            self._reported = self.seconds
+            self.on_progress(self.seconds)
