@@ -1,0 +1,164 @@
+"""What a bucket answers in the cloud: the signed URLs of the embedded blob store.
+
+``GET`` and ``HEAD /blobs/<key>`` read, one byte range included (RFC 9110, section 14);
+``PUT /blobs/<key>`` stores, as much and as what the signature grants. Errors are the API's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import anyio.from_thread
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+
+from functions.api.errors import install
+from functions.intake.handle import Arrival, handle
+from shared.adapters.local.signed_urls import UploadGrant, UrlSigner
+from shared.domain.errors import InvalidRequest, LimitExceeded
+from shared.ports.blob_store import BlobInfo
+from shared.ports.platform import Platform
+
+_CHUNK_BYTES = 1 << 20
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_ANY_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByteRange:
+    """Bytes `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+
+def create_blob_app(platform: Platform, signer: UrlSigner) -> FastAPI:
+    """An application of its own, as a bucket is: the API's body limit does not bind it."""
+    app = FastAPI(openapi_url=None)
+    install(app)
+
+    @app.api_route("/blobs/{key:path}", methods=["GET", "HEAD"])
+    def read_blob(key: str, request: Request) -> Response:
+        grant = signer.verify_download(key, request.query_params)
+        info = platform.blobs.stat(key)
+        return _answer(platform, info, request, grant.filename)
+
+    @app.put("/blobs/{key:path}")
+    async def write_blob(key: str, request: Request) -> Response:
+        grant = signer.verify_upload(key, request.query_params)
+        _check_headers(grant, request)
+        body = request.stream()
+        info = await anyio.to_thread.run_sync(lambda: _store(platform, grant, body))
+        return Response(status_code=200, headers={"ETag": _etag(info)})
+
+    return app
+
+
+def parse_range(header: str | None, size: int) -> ByteRange | None:
+    """The range that a ``Range`` header asks for; None when the whole is to be sent.
+
+    A header that is malformed, or that names several ranges, may be ignored, and is.
+
+    Raises:
+        InvalidRequest: code ``range_not_satisfiable``: it begins behind the end.
+    """
+    match = _RANGE.fullmatch(header.strip()) if header else None
+    if match is None or not (match[1] or match[2]):
+        return None
+    if not match[1]:  # the last so many bytes
+        found = ByteRange(start=max(0, size - int(match[2])), end=size)
+    elif match[2] and int(match[2]) < int(match[1]):
+        return None
+    else:
+        last = int(match[2]) if match[2] else size - 1
+        found = ByteRange(start=int(match[1]), end=min(last + 1, size))
+    if found.start >= found.end:
+        raise InvalidRequest(f"the object has {size} bytes", code="range_not_satisfiable")
+    return found
+
+
+def _answer(platform: Platform, info: BlobInfo, request: Request, filename: str | None) -> Response:
+    headers = {"Accept-Ranges": "bytes", "ETag": _etag(info), "X-Content-Type-Options": "nosniff"}
+    if filename is not None:
+        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(filename)}"
+    media_type = info.content_type or _ANY_TYPE
+    try:
+        part = parse_range(request.headers.get("range"), info.size_bytes)
+    except InvalidRequest:
+        headers["Content-Range"] = f"bytes */{info.size_bytes}"
+        return Response(status_code=416, headers=headers)
+    status = 200
+    if part is None:
+        part = ByteRange(start=0, end=info.size_bytes)
+    else:
+        status = 206
+        headers["Content-Range"] = f"bytes {part.start}-{part.end - 1}/{info.size_bytes}"
+    headers["Content-Length"] = str(part.end - part.start)
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers, media_type=media_type)
+    body = _bytes(platform, info.key, part)
+    return StreamingResponse(body, status_code=status, headers=headers, media_type=media_type)
+
+
+def _bytes(platform: Platform, key: str, part: ByteRange) -> Iterator[bytes]:
+    """The port reads from the start; what lies before the range is read and dropped."""
+    position = 0
+    for chunk in platform.blobs.stream(key, chunk_bytes=_CHUNK_BYTES):
+        wanted = chunk[max(0, part.start - position) : max(0, part.end - position)]
+        position += len(chunk)
+        if wanted:
+            yield wanted
+        if position >= part.end:
+            return
+
+
+def _check_headers(grant: UploadGrant, request: Request) -> None:
+    given = request.headers.get("content-type")
+    if grant.content_type is not None and given != grant.content_type:
+        raise InvalidRequest(
+            f"this upload was signed for Content-Type {grant.content_type}",
+            code="content_type_mismatch",
+            field="Content-Type",
+        )
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > grant.max_bytes:
+        raise _too_large(grant.max_bytes)
+
+
+def _store(platform: Platform, grant: UploadGrant, body: AsyncIterator[bytes]) -> BlobInfo:
+    info = platform.blobs.put(
+        grant.key, _counted(body, grant.max_bytes), content_type=grant.content_type
+    )
+    handle(platform, Arrival(key=grant.key))
+    return info
+
+
+def _counted(body: AsyncIterator[bytes], max_bytes: int) -> Iterator[bytes]:
+    """The body as it comes, pulled from a worker thread; a chunked one announces no length."""
+    size = 0
+    while chunk := anyio.from_thread.run(_next, body):
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        yield chunk
+    if size == 0:
+        raise InvalidRequest("the upload is empty (0 bytes)", code="empty_file")
+
+
+async def _next(body: AsyncIterator[bytes]) -> bytes:
+    return await anext(body, b"")
+
+
+def _too_large(max_bytes: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"the upload is larger than the {max_bytes} bytes it was signed for",
+        code="payload_too_large",
+    )
+
+
+def _etag(info: BlobInfo) -> str:
+    return f'"{info.version}"'

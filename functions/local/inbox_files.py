@@ -1,0 +1,94 @@
+"""What lies in the watched folder: which files are audio, whose, and whether they are whole."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ERROR_SUFFIX = ".error.txt"
+SIDECAR_SUFFIX = ".json"
+DONE_FOLDER = ".done"
+
+#: Names under which programs keep a file while they still write it.
+_UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download", "~")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signature:
+    """Changes when a file's content is written or replaced (size in bytes, time in ns)."""
+
+    size: int
+    modified_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dropped:
+    """A file of a tenant; `name` is its path within the tenant's folder, with ``/``."""
+
+    tenant: str
+    name: str
+    path: Path
+    signature: Signature
+
+    @property
+    def sidecar(self) -> Path:
+        """Where its options may lie."""
+        return self.path.with_name(self.path.name + SIDECAR_SUFFIX)
+
+    @property
+    def error_file(self) -> Path:
+        """Where a refusal is told."""
+        return self.path.with_name(self.path.name + ERROR_SUFFIX)
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hex digits that stay the same as long as this very file lies there unchanged."""
+        mark = self.signature
+        parts = f"{self.name}\0{mark.size}\0{mark.modified_ns}\0{mark.inode}"
+        return hashlib.sha256(parts.encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def scan(root: Path) -> Iterator[Dropped]:
+    """Every audio file in every tenant's folder, folders within it included.
+
+    Left out: names that begin with a dot, unfinished downloads, sidecars, error files, links. A
+    file right in the root has no tenant; it comes with an empty one.
+    """
+    for folder, folders, names in os.walk(root):  # does not follow links to folders
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            found = _look(root, Path(folder, name)) if _is_audio(name) else None
+            if found is not None:
+                yield found
+
+
+def signature_of(path: Path) -> Signature | None:
+    """The signature of a regular file; None when there is none (any more)."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Signature(size=status.st_size, modified_ns=status.st_mtime_ns, inode=status.st_ino)
+
+
+def _look(root: Path, path: Path) -> Dropped | None:
+    signature = signature_of(path)
+    if signature is None:
+        return None
+    parts = path.relative_to(root).parts
+    tenant = parts[0] if len(parts) > 1 else ""
+    name = "/".join(parts[1:] or parts)
+    return Dropped(tenant=tenant, name=name, path=path, signature=signature)
+
+
+def _is_audio(name: str) -> bool:
+    lowered = name.lower()
+    hidden = name.startswith(".") or lowered.endswith((*_UNFINISHED, ERROR_SUFFIX))
+    return not hidden and not lowered.endswith(SIDECAR_SUFFIX)

@@ -1,0 +1,1 @@
+"""The function behind job events: it schedules webhooks and makes their attempts."""
