@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from gpu_job.attempt import Pipeline, WorkerLimits
 from gpu_job.exit_codes import ExitCode
-from gpu_job.logs import LogContext, configure_logging
 from gpu_job.scratch import erase_leftovers
 from gpu_job.termination import listen
 from gpu_job.worker import Worker
 from shared.domain.errors import Unavailable
+from shared.logs import LogContext, configure_logging
 from shared.ports.platform import Platform
 from shared.settings import Settings, WorkerSettings
 from shared.wiring import load

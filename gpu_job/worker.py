@@ -9,10 +9,10 @@ import time
 from gpu_job.attempt import Attempts, EndNow, Pipeline, WorkerLimits, end_process
 from gpu_job.exit_codes import ExitCode
 from gpu_job.held_job import HeldJob, Outcome
-from gpu_job.logs import LogContext
 from gpu_job.stop import StopReason
 from shared.domain.errors import Unavailable
 from shared.domain.job import Job
+from shared.logs import LogContext
 from shared.ports.platform import Platform
 from shared.services.claim_job import claim_job, claim_next
 

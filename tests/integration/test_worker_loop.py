@@ -13,7 +13,6 @@ import pytest
 
 from gpu_job.exit_codes import ExitCode
 from gpu_job.held_job import HeldJob
-from gpu_job.logs import LogContext
 from gpu_job.progress import Step
 from shared.domain.codec import from_document
 from shared.domain.errors import (
@@ -26,6 +25,7 @@ from shared.domain.errors import (
 )
 from shared.domain.job import Job, Stage, Status
 from shared.domain.transcript import Transcript
+from shared.logs import LogContext
 from shared.ports.platform import Platform
 from shared.services.cancel_job import cancel_job, purge_job
 from shared.services.claim_job import claim_job

@@ -13,7 +13,6 @@ import pytest
 from gpu_job import exit_codes
 from gpu_job.exit_codes import ExitCode
 from gpu_job.job_errors import job_error, time_limit_error
-from gpu_job.logs import LogContext, configure_logging
 from gpu_job.scratch import erase_leftovers, job_folder
 from gpu_job.steps.store import persist
 from gpu_job.stop import StopFlag, StopReason
@@ -26,6 +25,7 @@ from shared.domain.errors import (
     UrlRefused,
     WorkerError,
 )
+from shared.logs import LogContext, configure_logging
 
 
 @pytest.fixture

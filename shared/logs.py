@@ -1,4 +1,4 @@
-"""Structured log lines on stderr. Each names the job and the attempt that are in hand.
+"""Structured log lines on stderr. A worker's name the job and the attempt that are in hand.
 
 URLs lose their query strings: that of a signed URL is a credential.
 """
@@ -82,12 +82,17 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(
-    *, level: str, as_json: bool, context: LogContext, stream: TextIO | None = None
+    *,
+    level: str,
+    as_json: bool,
+    context: LogContext | None = None,
+    stream: TextIO | None = None,
 ) -> None:
     """Send every logger's lines to `stream` (stderr), in place of what was configured before."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
-    handler.addFilter(context.filter)
+    if context is not None:
+        handler.addFilter(context.filter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
