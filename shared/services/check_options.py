@@ -19,6 +19,7 @@ from shared.ports.platform import Limits
 ENGINES = ("faster-whisper", "stable-whisper")
 
 MOST_SPEAKERS = 20
+MOST_BEAMS = 20
 
 
 def check_options(limits: Limits, options: TranscriptionOptions) -> TranscriptionOptions:
@@ -41,6 +42,7 @@ def check_options(limits: Limits, options: TranscriptionOptions) -> Transcriptio
         raise UnsupportedOption(
             "channels 'separate' is not available yet; use 'mix'", field="channels"
         )
+    _check_decoding(options)
     _check_diarization(options)
     return replace(options, engine=model.engine, model=model.name, language=language)
 
@@ -68,6 +70,17 @@ def _language(model: ModelSpec, language: str | None) -> str | None:
             field="language",
         )
     return language
+
+
+def _check_decoding(options: TranscriptionOptions) -> None:
+    if not 1 <= options.beam_size <= MOST_BEAMS:
+        raise InvalidRequest(
+            f"beam_size must be 1 to {MOST_BEAMS}, not {options.beam_size}", field="beam_size"
+        )
+    given = options.temperature
+    ladder = given if isinstance(given, tuple) else (given,)
+    if not ladder or not all(0.0 <= value <= 1.0 for value in ladder):
+        raise InvalidRequest("temperature must be 0 to 1, or a list of such", field="temperature")
 
 
 def _check_diarization(options: TranscriptionOptions) -> None:

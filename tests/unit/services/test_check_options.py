@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.domain.errors import InvalidRequest, UnsupportedOption
+from shared.domain.options import Channels, DiarizationArgs, Task, TranscriptionOptions
+from shared.ports.platform import Limits
+from shared.services.check_options import check_options
+
+
+def check(**changes: Any) -> TranscriptionOptions:
+    return check_options(Limits(), TranscriptionOptions(**changes))
+
+
+def speakers(**changes: int) -> dict[str, Any]:
+    return {"diarize": True, "diarization_args": DiarizationArgs(**changes)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"engine": "espeak"}, "engine"),
+        ({"model": "no-such-model"}, "model"),
+        ({"model": "ecapa"}, "model"),
+        ({"language": "tlh"}, "language"),
+        ({"model": "tiny.en", "language": "he"}, "language"),
+        ({"model": "tiny.en", "task": Task.TRANSLATE}, "task"),
+        ({"channels": Channels.SEPARATE}, "channels"),
+        ({"diarization_args": DiarizationArgs(num_speakers=2)}, "diarization_args"),
+        (speakers(num_speakers=0), "diarization_args.num_speakers"),
+        (speakers(num_speakers=21), "diarization_args.num_speakers"),
+        (speakers(min_speakers=-1), "diarization_args.min_speakers"),
+        (speakers(max_speakers=100), "diarization_args.max_speakers"),
+        (speakers(num_speakers=2, min_speakers=1), "diarization_args"),
+        (speakers(num_speakers=2, max_speakers=3), "diarization_args"),
+        (speakers(min_speakers=3, max_speakers=2), "diarization_args"),
+        ({"beam_size": 0}, "beam_size"),
+        ({"beam_size": 21}, "beam_size"),
+        ({"temperature": -0.1}, "temperature"),
+        ({"temperature": 1.1}, "temperature"),
+        ({"temperature": float("nan")}, "temperature"),
+        ({"temperature": ()}, "temperature"),
+        ({"temperature": (0.0, 2.0)}, "temperature"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_by_name(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        check(**changes)
+    assert caught.value.field == field
+
+
+def test_what_no_model_here_can_do_is_unsupported_rather_than_invalid() -> None:
+    with pytest.raises(UnsupportedOption) as caught:
+        check(model="tiny.en", language="he")
+    assert "it knows: en" in caught.value.detail
+
+
+def test_the_seed_services_engine_name_still_works() -> None:
+    assert check(engine="stable-whisper").engine == "faster-whisper"
+
+
+def test_a_model_for_one_language_needs_no_detection() -> None:
+    assert check(model="tiny.en").language == "en"
+
+
+def test_a_multilingual_model_detects() -> None:
+    assert check(language="auto").language is None
+
+
+def test_right_options_pass_unchanged_but_for_their_defaults() -> None:
+    asked = TranscriptionOptions(
+        language="he", task=Task.TRANSLATE, beam_size=3, temperature=0.4, hotwords="Tamlil",
+        **speakers(min_speakers=1, max_speakers=4),
+    )  # fmt: skip
+    given = check_options(Limits(), asked)
+    assert given.model == "base"
+    assert (given.beam_size, given.temperature, given.hotwords) == (3, 0.4, "Tamlil")
+    assert given.diarization_args == asked.diarization_args
