@@ -1,0 +1,1 @@
+"""Repeatable benchmarks against peers; run with `make bench` or ``python -m bench``."""
