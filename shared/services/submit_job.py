@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain import lifecycle
 from shared.domain.codec import to_document
-from shared.domain.errors import IdempotencyKeyReused
+from shared.domain.errors import IdempotencyKeyReused, UrlRefused
 from shared.domain.job import Job, Status, unique_key
 from shared.ports.platform import Platform
 from shared.services.check_options import check_options
@@ -65,7 +65,10 @@ def _check_urls(platform: Platform, submission: Submission) -> None:
     if isinstance(submission.audio, UrlAudio):
         check_url(submission.audio.url, policy)
     if submission.webhook is not None:
-        check_url(submission.webhook.url, policy)
+        try:
+            check_url(submission.webhook.url, policy)
+        except UrlRefused as exc:
+            raise UrlRefused(f"webhook_url: {exc.detail}", field="webhook_url") from exc
 
 
 def _new_job(platform: Platform, submission: Submission, job_id: str, intake: Intake) -> Job:
