@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from gpu_job.exit_codes import ExitCode
 from gpu_job.heartbeat import Beat, Heartbeat
@@ -45,7 +45,7 @@ class WorkerLimits:
     heartbeat: float
 
 
-def end_process(code: ExitCode, folder: Path | None = None) -> None:
+def end_process(code: ExitCode, folder: Path | None = None) -> NoReturn:
     """Leave without tearing down native libraries, whose threads may never end."""
     if folder is not None:
         erase(folder)

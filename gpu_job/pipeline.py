@@ -1,0 +1,152 @@
+"""The steps of a transcription in order: fetch, decode, transcribe, diarize, put together.
+
+What the options ask for reaches the engine as it is, in one object: nothing on the way picks
+fields, so none can be swallowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from gpu_job.engines.ports import (
+    Audio,
+    Diarizer,
+    OnSeconds,
+    ShouldStop,
+    Transcriber,
+    TranscriptionOutput,
+)
+from gpu_job.held_job import HeldJob
+from gpu_job.progress import Step
+from gpu_job.steps.assign_speakers import assign_speakers, speaker_totals
+from gpu_job.steps.canonical import build_transcript
+from gpu_job.steps.decode import DecodedAudio
+from gpu_job.steps.take_source import SourceTaker
+from gpu_job.stopwatch import Stopwatch, tamlil_version
+from shared.domain.options import TranscriptionOptions
+from shared.domain.transcript import Segment, Transcript, Turn
+
+
+class Decode(Protocol):
+    """`gpu_job.steps.decode.decode`, or a test's."""
+
+    def __call__(
+        self, path: Path, *, max_seconds: float, on_progress: OnSeconds, should_stop: ShouldStop
+    ) -> DecodedAudio:
+        """Decode to mono samples at 16 kHz."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engines:
+    """What the pipeline works with; each call loads a model or answers the one that is warm.
+
+    Both raise `ModelUnavailable` when there are no weights, `WorkerError` when they don't load.
+    """
+
+    decode: Decode
+    transcriber: Callable[[str], Transcriber]
+    diarizer: Callable[[], Diarizer]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranscriptionPipeline:
+    """See `gpu_job.attempt.Pipeline`. `max_seconds` bounds the audio's length."""
+
+    take_source: SourceTaker
+    engines: Engines
+    default_model: str
+    max_seconds: float
+
+    def __call__(self, held: HeldJob, folder: Path, /) -> Transcript:
+        """Make the job's transcript."""
+        watch = Stopwatch()
+        options = held.job.options
+        source = self.take_source(held, folder, watch)
+        audio = self._decode(held, source, watch)
+        source.unlink()  # hours of work lie ahead, and the disk may be small
+        model = options.model or self.default_model
+        heard = self._transcribe(held, audio, model, watch)
+        turns: tuple[Turn, ...] = ()
+        if options.diarize:
+            turns = self._diarize(held, audio, watch)
+            with watch.lap("assign_speakers"):
+                heard = replace(heard, segments=assign_speakers(heard.segments, turns))
+        held.stop.check()
+        held.progress.enter(Step.SAVE)
+        return build_transcript(
+            heard,
+            duration=audio.duration,
+            options=options,
+            model=model,
+            tamlil_version=tamlil_version(),
+            speakers=speaker_totals(turns),
+            warnings=audio.warnings,
+            timings=watch.timings(),
+        )
+
+    def _decode(self, held: HeldJob, source: Path, watch: Stopwatch) -> DecodedAudio:
+        with watch.step(Step.DECODE, held.progress):
+            audio = self.engines.decode(
+                source,
+                max_seconds=self.max_seconds,
+                on_progress=_ignore,  # how much there is to decode is known only at its end
+                should_stop=held.stop.requested,
+            )
+        held.progress.audio_seconds = audio.duration
+        held.stop.check()
+        return audio
+
+    def _transcribe(
+        self, held: HeldJob, audio: DecodedAudio, model: str, watch: Stopwatch
+    ) -> TranscriptionOutput:
+        with watch.step(Step.TRANSCRIBE, held.progress):
+            with watch.lap("load"):
+                transcriber = self.engines.transcriber(model)
+            held.stop.check()
+            return transcriber.transcribe(
+                _samples(audio),
+                _options(held.job.options, model),
+                on_segment=_keep_nothing,
+                on_progress=_seconds(held, Step.TRANSCRIBE, audio.duration),
+                should_stop=held.stop.requested,
+            )
+
+    def _diarize(self, held: HeldJob, audio: DecodedAudio, watch: Stopwatch) -> tuple[Turn, ...]:
+        with watch.step(Step.DIARIZE, held.progress):
+            with watch.lap("load"):
+                diarizer = self.engines.diarizer()
+            held.stop.check()
+            return diarizer.diarize(
+                _samples(audio),
+                held.job.options.diarization_args,
+                on_progress=_seconds(held, Step.DIARIZE, audio.duration),
+                should_stop=held.stop.requested,
+            )
+
+
+def _samples(audio: DecodedAudio) -> Audio:
+    return audio.samples
+
+
+def _options(options: TranscriptionOptions, model: str) -> TranscriptionOptions:
+    """The caller's options, with the one default that is the deployment's."""
+    return replace(options, model=model)
+
+
+def _seconds(held: HeldJob, step: Step, total: float) -> OnSeconds:
+    def report(done: float) -> None:
+        held.progress.advance(step, done, total)
+
+    return report
+
+
+def _ignore(_seconds_done: float) -> None:
+    """Progress of unknown total is none."""
+
+
+def _keep_nothing(_segment: Segment) -> None:
+    """Segments come again, all of them, in the engine's answer."""
