@@ -1,0 +1,87 @@
+"""Which voice prints are one person: agglomerative clustering by cosine distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu_job.engines.embedding import Vector, VoicePrint
+from shared.domain.options import DiarizationArgs
+
+#: Average cosine distance above which two groups are two people.
+THRESHOLD = 0.65
+#: Prints with less speech than this join a group later, and don't shape it.
+RELIABLE_SECONDS = 1.5
+#: Pairwise distances cost memory by the square: beyond this many, an even sample is clustered.
+MOST_CLUSTERED = 4_000
+#: A group smaller than this share of the largest is taken for a part of another, if none is forced.
+_SMALL_SHARE = 0.05
+_SMALL_COUNT = 2
+
+Centroids = NDArray[np.float32]
+
+
+def find_speakers(prints: Sequence[VoicePrint], args: DiarizationArgs) -> Centroids:
+    """Return one unit vector per speaker, shape (speakers, 192).
+
+    Args:
+        prints: of all windows.
+        args: fixed, least and most numbers of speakers; honoured as far as there are prints.
+    """
+    chosen = _reliable(prints, args)
+    if not chosen:
+        return np.zeros((0, 0), dtype=np.float32)
+    vectors = np.stack([item.vector for item in chosen])
+    labels = _cluster(vectors, args)
+    return np.stack([_centroid(vectors[labels == label]) for label in np.unique(labels)])
+
+
+def nearest(vector: Vector, centroids: Centroids) -> int:
+    """Return the number of the speaker whose voice is most alike."""
+    return int(np.argmax(centroids @ vector))
+
+
+def _reliable(prints: Sequence[VoicePrint], args: DiarizationArgs) -> list[VoicePrint]:
+    """Prefer prints with enough speech; take all when too few are left to tell speakers apart."""
+    least = args.num_speakers or args.min_speakers or 1
+    good = [item for item in prints if item.seconds >= RELIABLE_SECONDS]
+    chosen = good if len(good) >= least else list(prints)
+    step = -(-len(chosen) // MOST_CLUSTERED)
+    return chosen[:: max(step, 1)]
+
+
+def _cluster(vectors: NDArray[np.float32], args: DiarizationArgs) -> NDArray[np.int64]:
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    if len(vectors) == 1:
+        return np.zeros(1, dtype=np.int64)
+    tree = linkage(vectors, method="average", metric="cosine")
+    forced = args.num_speakers
+    if forced is None:
+        labels = _merge_small(vectors, fcluster(tree, THRESHOLD, criterion="distance"))
+        found = len(np.unique(labels))
+        most, least = args.max_speakers or found, args.min_speakers or 1
+        if least <= found <= most:
+            return labels
+        forced = min(max(found, least), most)
+    return np.asarray(fcluster(tree, forced, criterion="maxclust"), dtype=np.int64)
+
+
+def _merge_small(vectors: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Give groups of stray prints to the nearest large group."""
+    names, counts = np.unique(labels, return_counts=True)
+    least = min(_SMALL_COUNT, counts.max(initial=1))
+    large = names[counts >= max(least, _SMALL_SHARE * counts.max())]
+    centroids = np.stack([_centroid(vectors[labels == name]) for name in large])
+    merged = np.asarray(labels, dtype=np.int64).copy()
+    for position in np.flatnonzero(~np.isin(labels, large)):
+        merged[position] = large[nearest(vectors[position], centroids)]
+    return merged
+
+
+def _centroid(vectors: NDArray[np.float32]) -> Vector:
+    mean = vectors.mean(axis=0)
+    unit: Vector = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+    return unit

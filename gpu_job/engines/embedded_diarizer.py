@@ -1,0 +1,69 @@
+"""Diarization without torch: local segmentation, voice prints, clustering, reconstruction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpu_job.engines.clustering import find_speakers, nearest
+from gpu_job.engines.embedding import Embedder, VoicePrint
+from gpu_job.engines.interruptible import raise_stopped
+from gpu_job.engines.ports import SAMPLE_RATE, Audio, OnSeconds, ShouldStop
+from gpu_job.engines.reconstruction import Assignment, reconstruct
+from gpu_job.engines.segmentation import STEP, WINDOW, Activity, Segmenter, window_count
+from shared.domain.options import DiarizationArgs
+from shared.domain.transcript import Turn
+
+_BATCH = 8
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbeddedDiarizer:
+    """Both networks, loaded. Beyond the audio it keeps one bit per speaker and frame."""
+
+    segmenter: Segmenter
+    embedder: Embedder
+
+    def diarize(
+        self,
+        audio: Audio,
+        args: DiarizationArgs,
+        *,
+        on_progress: OnSeconds,
+        should_stop: ShouldStop,
+    ) -> tuple[Turn, ...]:
+        """See `gpu_job.engines.ports.Diarizer`."""
+        activity, prints = self._listen(audio, on_progress, should_stop)
+        speakers = find_speakers(prints, args)
+        if len(speakers) == 0:
+            return ()
+        assignments = [
+            Assignment(
+                window=item.window, speaker=item.speaker, label=nearest(item.vector, speakers)
+            )
+            for item in prints
+        ]
+        return reconstruct(activity, assignments, len(speakers), len(audio) / SAMPLE_RATE)
+
+    def _listen(
+        self, audio: Audio, on_progress: OnSeconds, should_stop: ShouldStop
+    ) -> tuple[list[Activity], list[VoicePrint]]:
+        """Go through the audio once, window by window."""
+        activity: list[Activity] = []
+        prints: list[VoicePrint] = []
+        total = window_count(len(audio))
+        for first in range(0, total, _BATCH):
+            windows = range(first, min(first + _BATCH, total))
+            _check(should_stop)
+            for window, active in zip(
+                windows, self.segmenter.activity(audio, windows), strict=True
+            ):
+                _check(should_stop)
+                activity.append(active)
+                prints.extend(self.embedder.voice_prints(audio, window, active))
+                on_progress(min(window * STEP + WINDOW, len(audio)) / SAMPLE_RATE)
+        return activity, prints
+
+
+def _check(should_stop: ShouldStop) -> None:
+    if should_stop():
+        raise_stopped()
