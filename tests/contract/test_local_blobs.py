@@ -111,6 +111,8 @@ def test_folders_do_not_outlive_their_objects(store: FileBlobStore, tmp_path: Pa
     objects = tmp_path / "blobs" / "objects"
     assert {path.name for path in objects.rglob("*")} == {"a", "b", "d", "e%blob"}
     store.delete("a/b/d/e")
+    store.put("top", [b"x"])
+    store.delete("top")
     assert list(objects.iterdir()) == []
 
 

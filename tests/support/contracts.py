@@ -7,8 +7,10 @@ it lacks calls `pytest.skip`.
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -54,6 +56,10 @@ class Adapters(Protocol):
     def description(self) -> AdaptersDescription: ...
 
     def close(self) -> None: ...
+
+    def fail(self) -> None:
+        """From now on no store, queue or bucket answers."""
+        ...
 
     def job_store(self) -> JobStore: ...
 
@@ -108,6 +114,17 @@ class LocalAdapters:
 
     def close(self) -> None:
         self.database.close()
+
+    def fail(self) -> None:
+        """Drop all tables, and put a file where the blobs' folder was."""
+        with closing(sqlite3.connect(self.database.path)) as direct:
+            names = direct.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+            for (name,) in names.fetchall():
+                direct.execute(f"DROP TABLE {name}")
+        (self.data_dir / "blobs").rename(self.data_dir / "blobs-away")
+        (self.data_dir / "blobs").touch()
 
     def job_store(self) -> JobStore:
         return SqliteJobStore(self.database)

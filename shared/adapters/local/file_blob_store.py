@@ -89,7 +89,7 @@ class FileBlobStore:
         path = self._file(key)
         with translated():
             path.unlink(missing_ok=True)
-            self._prune(path.parent)
+            self._prune(path)
 
     def delete_prefix(self, prefix: str) -> int:
         """Erase every object below; returns how many this call erased."""
@@ -100,7 +100,7 @@ class FileBlobStore:
                 with suppress(FileNotFoundError):  # somebody else was quicker
                     path.unlink()
                     erased += 1
-                self._prune(path.parent)
+                self._prune(path)
         return erased
 
     def list(self, prefix: str) -> Iterator[BlobInfo]:
@@ -124,10 +124,12 @@ class FileBlobStore:
 
     def _file(self, key: str) -> Path:
         with translated():
+            self._objects.stat()  # a volume that is not mounted holds no "absent" objects
             return file_of(self._objects, key)
 
     def _folder(self, prefix: str) -> Path:
         with translated():
+            self._objects.stat()
             return folder_of(self._objects, prefix)
 
     def _stream(self, key: str, path: Path, chunk_bytes: int) -> Iterator[bytes]:
@@ -150,30 +152,37 @@ class FileBlobStore:
 
     def _publish(self, temporary: Path, path: Path) -> None:
         """Rename into place; again when a delete prunes the folder under our feet."""
+        new_folders: set[Path] = set()
         for attempt in range(_RENAME_TRIES):
             try:
+                new_folders |= {folder for folder in self._above(path) if not folder.exists()}
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 temporary.replace(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, FileExistsError):  # mkdir, too, can meet a pruned folder
                 if attempt == _RENAME_TRIES - 1 or not temporary.exists():
                     raise
             else:
                 break
-        for folder in (path.parent, *path.parent.parents):  # the names, too, must reach the disk
+        # The names must reach the disk as well: the object's own, and those of new folders.
+        for folder in {path.parent, *(new.parent for new in new_folders)}:
             with suppress(FileNotFoundError):  # the object was deleted again meanwhile
                 sync_folder(folder)
-            if folder == self._objects:
-                break
 
-    def _prune(self, folder: Path) -> None:
-        while folder != self._objects:
+    def _above(self, path: Path) -> Iterator[Path]:
+        """The folders between the root and a file, the innermost first."""
+        for folder in path.parents:
+            if folder == self._objects:
+                return
+            yield folder
+
+    def _prune(self, path: Path) -> None:
+        for empty in self._above(path):
             try:
-                folder.rmdir()
+                empty.rmdir()
             except FileNotFoundError:
                 pass  # somebody else pruned it; its parent may be empty now
             except OSError:
                 return  # not empty
-            folder = folder.parent
 
     def _files_below(self, folder: Path) -> Iterator[Path]:
         for parent, _, names in os.walk(folder):  # does not follow links to folders
