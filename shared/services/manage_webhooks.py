@@ -20,7 +20,7 @@ def signing_secrets(platform: Platform, tenant: str) -> Sequence[str]:
     """A tenant's secrets, newest first; one is made the first time."""
     name = _secret_name(tenant)
     found = platform.secrets.get(name)
-    return found or [platform.secrets.put_if_absent(name, new_secret())]
+    return tuple(found) or (platform.secrets.put_if_absent(name, new_secret()),)
 
 
 def rotate_secret(platform: Platform, tenant: str) -> str:
