@@ -6,12 +6,12 @@ environment, as ever. Says ``{"url": …, "token": …}`` when it answers.
 
 from __future__ import annotations
 
-import logging
 import sys
 
 from bench.child_side import tell, wait_for_the_end
 from bench.launchers import BusyLauncher
 from functions.local.server import EmbeddedServer
+from shared.logs import configure_logging
 from shared.services.manage_keys import create_key
 from shared.settings import Settings
 
@@ -19,7 +19,7 @@ from shared.settings import Settings
 def main() -> int:
     """Serve until the benchmark closes the pipe."""
     settings = Settings()
-    logging.basicConfig(level=settings.log_level)  # to stderr, which is a file, as in production
+    configure_logging(level=settings.log_level, as_json=settings.log_json)
     launcher = BusyLauncher() if "--no-workers" in sys.argv[1:] else None
     with EmbeddedServer(settings, launcher=launcher) as server:
         key = create_key(server.platform, tenant="bench")

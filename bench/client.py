@@ -1,0 +1,49 @@
+"""A caller of the embedded server: submits a file, waits, reads the transcript."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench.findings import BenchmarkBroken
+
+_POLL_SECONDS = 0.1
+_LONGEST_SECONDS = 600.0
+_OVER = frozenset({"completed", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """`http` carries the server's address and the key."""
+
+    http: httpx.Client
+
+    def transcribe(self, audio: Path) -> dict[str, Any]:
+        """Submit with default options and wait; returns the job as the API shows it.
+
+        Raises:
+            BenchmarkBroken: refused, failed, or not over within ten minutes.
+        """
+        with audio.open("rb") as file:
+            answer = self.http.post("/api/v1/transcribe/upload", files={"file": (audio.name, file)})
+        if answer.status_code != 202:
+            raise BenchmarkBroken(f"submit was answered {answer.status_code}: {answer.text}")
+        path = f"/api/v1/jobs/{answer.json()['job_id']}"
+        deadline = time.monotonic() + _LONGEST_SECONDS
+        while time.monotonic() < deadline:
+            job: dict[str, Any] = self.http.get(path).raise_for_status().json()
+            if job["status"] == "completed":
+                return job
+            if job["status"] in _OVER:
+                raise BenchmarkBroken(f"the job is {job['status']}: {job['error']}")
+            time.sleep(_POLL_SECONDS)
+        raise BenchmarkBroken(f"the job is not over after {_LONGEST_SECONDS:g} seconds")
+
+    def text(self, job: dict[str, Any]) -> str:
+        """The transcript as plain text."""
+        path = f"/api/v1/jobs/{job['job_id']}/transcript"
+        return self.http.get(path, params={"format": "text"}).raise_for_status().text
