@@ -1,0 +1,140 @@
+"""Building engines by name, and keeping the last ones warm from job to job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from gpu_job.engines.embedded_diarizer import EmbeddedDiarizer
+from gpu_job.engines.embedding import load_embedder
+from gpu_job.engines.faster_whisper_engine import FasterWhisperTranscriber
+from gpu_job.engines.ports import Diarizer, Transcriber
+from gpu_job.engines.segmentation import load_segmenter
+from gpu_job.engines.silero_vad import SileroVad
+from gpu_job.engines.whisper_backend import FasterWhisperBackend
+from gpu_job.models.progress import OnProgress, ignore_progress
+from gpu_job.models.pull import ensure
+from shared.domain.errors import UnsupportedOption
+from shared.models.registry import ModelSpec, find_model, load_registry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineConfig:
+    """How engines run on this machine.
+
+    `threads` 0 means every core this process may use. `compute_type` None means int8 on the CPU
+    and float16 on a GPU. `baked` are read-only roots of models, used before `models_dir`.
+    """
+
+    models_dir: Path
+    device: str = "auto"
+    compute_type: str | None = None
+    threads: int = 0
+    batch_size: int = 8
+    offline: bool = False
+    baked: tuple[Path, ...] = ()
+    registry: Mapping[str, ModelSpec] = field(default_factory=load_registry)
+    on_model_progress: OnProgress = ignore_progress
+
+    def model_folder(self, name: str) -> Path:
+        """Return a model's verified folder, pulled if need be.
+
+        Raises:
+            ModelUnavailable: no source has it, or it is missing and we are told to stay offline.
+        """
+        return ensure(
+            name,
+            self.models_dir,
+            self.registry,
+            self.on_model_progress,
+            baked=self.baked,
+            offline=self.offline,
+        )
+
+
+def load_faster_whisper(config: EngineConfig, model: ModelSpec) -> Transcriber:
+    """Load a Whisper model in CTranslate2's format."""
+    backend = FasterWhisperBackend(
+        config.model_folder(model.name),
+        device=config.device,
+        compute_type=config.compute_type,
+        threads=config.threads,
+    )
+    return FasterWhisperTranscriber(
+        backend=backend, model=model, vad=SileroVad(), batch_size=config.batch_size
+    )
+
+
+def load_embedded(config: EngineConfig) -> Diarizer:
+    """Load segmentation 3.0 and ECAPA for the CPU."""
+    return EmbeddedDiarizer(
+        segmenter=load_segmenter(config.model_folder("segmentation-3.0"), threads=config.threads),
+        embedder=load_embedder(config.model_folder("ecapa"), threads=config.threads),
+    )
+
+
+LoadTranscriber = Callable[[EngineConfig, ModelSpec], Transcriber]
+LoadDiarizer = Callable[[EngineConfig], Diarizer]
+
+#: ``stable-whisper`` is the older service's name for exact word times, which ours always has.
+ENGINES: Mapping[str, LoadTranscriber] = MappingProxyType(
+    {"faster-whisper": load_faster_whisper, "stable-whisper": load_faster_whisper}
+)
+DEFAULT_ENGINE = "faster-whisper"
+
+DIARIZERS: Mapping[str, LoadDiarizer] = MappingProxyType({"embedded": load_embedded})
+DEFAULT_DIARIZER = "embedded"
+
+
+@dataclass(kw_only=True, slots=True)
+class EngineCache:
+    """Holds one transcriber and one diarizer; asking for another model lets the old one go first.
+
+    Not for use from several threads at once: a worker does one job at a time.
+    """
+
+    config: EngineConfig
+    engines: Mapping[str, LoadTranscriber] = ENGINES
+    diarizers: Mapping[str, LoadDiarizer] = DIARIZERS
+    _transcriber: tuple[str, Transcriber] | None = None
+    _diarizer: tuple[str, Diarizer] | None = None
+
+    def transcriber(self, model: str, engine: str = DEFAULT_ENGINE) -> Transcriber:
+        """Return the engine with that model (name or alias), warm if it was the last one.
+
+        Raises:
+            UnsupportedOption: no such engine, or the model is none that it can run.
+            ModelUnavailable: there are no weights.
+            WorkerError: they don't load (``engine_failed``, ``out_of_memory``).
+        """
+        load = self.engines.get(engine)
+        if load is None:
+            msg = f"engine {engine!r} is not available; available: {', '.join(self.engines)}"
+            raise UnsupportedOption(msg, field="engine")
+        spec = find_model(model, self.config.registry)
+        if spec.kind != "whisper":
+            msg = f"model {spec.name} does not transcribe; it is for {spec.kind}"
+            raise UnsupportedOption(msg, field="model")
+        if self._transcriber is None or self._transcriber[0] != spec.name:
+            self._transcriber = None  # two models at once may not fit
+            self._transcriber = (spec.name, load(self.config, spec))
+        return self._transcriber[1]
+
+    def diarizer(self, name: str = DEFAULT_DIARIZER) -> Diarizer:
+        """Return the diarizer of that name, warm if it was the last one.
+
+        Raises:
+            UnsupportedOption: no such diarizer.
+            ModelUnavailable: there are no weights.
+            WorkerError: they don't load.
+        """
+        load = self.diarizers.get(name)
+        if load is None:
+            msg = f"diarizer {name!r} is not available; available: {', '.join(self.diarizers)}"
+            raise UnsupportedOption(msg)
+        if self._diarizer is None or self._diarizer[0] != name:
+            self._diarizer = None
+            self._diarizer = (name, load(self.config))
+        return self._diarizer[1]
