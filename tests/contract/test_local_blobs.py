@@ -228,6 +228,9 @@ def test_a_url_is_good_for_its_key_method_and_secret_only(
     key, query = _split(signer.sign_download("a", expires_in=60))
     with pytest.raises(Forbidden):
         signer.verify_download("b", query)
+    upload = signer.sign_upload("a", expires_in=60, max_bytes=9)
+    with pytest.raises(Forbidden):
+        signer.verify_download(*_split(upload.url))
     with pytest.raises(Forbidden):
         signer.verify_upload(key, {**query, "max_bytes": "9"})
     with pytest.raises(Forbidden):
