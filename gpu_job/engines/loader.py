@@ -96,8 +96,8 @@ class EngineCache:
     """
 
     config: EngineConfig
-    engines: Mapping[str, LoadTranscriber] = ENGINES
-    diarizers: Mapping[str, LoadDiarizer] = DIARIZERS
+    engines: Mapping[str, LoadTranscriber] = field(default_factory=lambda: ENGINES)
+    diarizers: Mapping[str, LoadDiarizer] = field(default_factory=lambda: DIARIZERS)
     _transcriber: tuple[str, Transcriber] | None = None
     _diarizer: tuple[str, Diarizer] | None = None
 
