@@ -1,0 +1,207 @@
+"""``tamlil jobs``: look at jobs and end them, on this machine's data or on a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Protocol
+
+import typer
+
+from functions.api.present import job_out, job_summary
+from shared.domain.job import Status
+from shared.ports.job_store import JobQuery
+from shared.ports.platform import Platform
+from shared.services.cancel_job import cancel_job, purge_job
+from shared.services.read_job import list_jobs, read_job
+from shared.settings import Settings
+from shared.wiring import load
+from tamlil import console, parameters
+from tamlil.client import ApiClient
+from tamlil.session import remote
+
+app = typer.Typer(no_args_is_help=True, help="Look at jobs, cancel and erase them.")
+
+JobId = Annotated[str, typer.Argument(metavar="JOB_ID")]
+_COLUMNS = ("job", "status", "stage", "progress", "created", "source")
+
+
+class Jobs(Protocol):
+    """Jobs as documents of the HTTP API."""
+
+    def list(self, status: Status | None, limit: int) -> list[dict[str, Any]]:
+        """The newest jobs."""
+        ...
+
+    def show(self, job_id: str) -> dict[str, Any]:
+        """One job, its transcript included when it is small."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """End an unfinished job."""
+        ...
+
+    def purge(self, job_id: str) -> None:
+        """Erase a job with all that belongs to it."""
+        ...
+
+
+class ServerJobs:
+    """Jobs of a server."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    def list(self, status: Status | None, limit: int) -> list[dict[str, Any]]:
+        """The newest jobs."""
+        answer = self._client.get("/api/v1/jobs", status=status and str(status), limit=limit)
+        return list(answer["jobs"])
+
+    def show(self, job_id: str) -> dict[str, Any]:
+        """One job, its transcript included when it is small."""
+        return dict(self._client.get(f"/api/v1/jobs/{job_id}"))
+
+    def cancel(self, job_id: str) -> None:
+        """End an unfinished job."""
+        self._client.delete(f"/api/v1/jobs/{job_id}")
+
+    def purge(self, job_id: str) -> None:
+        """Erase a job with all that belongs to it."""
+        self._client.delete(f"/api/v1/jobs/{job_id}", purge="true")
+
+
+class LocalJobs:
+    """A tenant's jobs in this machine's data folder, whether or not a server runs on it."""
+
+    def __init__(self, platform: Platform, tenant: str) -> None:
+        self._platform = platform
+        self._tenant = tenant
+
+    def list(self, status: Status | None, limit: int) -> list[dict[str, Any]]:
+        """The newest jobs."""
+        query = JobQuery(tenant=self._tenant, status=status, limit=limit)
+        found = list_jobs(self._platform, query).jobs
+        return [job_summary(job).model_dump(mode="json") for job in found]
+
+    def show(self, job_id: str) -> dict[str, Any]:
+        """One job, its transcript included when it is small."""
+        job = read_job(self._platform, tenant=self._tenant, job_id=job_id)
+        return job_out(self._platform, job).model_dump(mode="json")
+
+    def cancel(self, job_id: str) -> None:
+        """End an unfinished job."""
+        cancel_job(self._platform, tenant=self._tenant, job_id=job_id)
+
+    def purge(self, job_id: str) -> None:
+        """Erase a job with all that belongs to it."""
+        purge_job(self._platform, tenant=self._tenant, job_id=job_id)
+
+
+@contextmanager
+def opened(server: str | None, api_key: str | None, tenant: str) -> Iterator[Jobs]:
+    """The jobs that the options name, with errors told."""
+    with console.errors_told():
+        if server:
+            with remote(server, api_key) as client:
+                yield ServerJobs(client)
+        else:
+            with load(Settings()) as platform:
+                yield LocalJobs(platform, tenant)
+
+
+@app.command("list")
+def list_command(
+    status: Annotated[Status | None, typer.Option(help="Only these.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200)] = 20,
+    tenant: parameters.Tenant = "default",
+    server: parameters.Server = None,
+    api_key: parameters.Key = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """List jobs, newest first."""
+    with opened(server, api_key, tenant) as jobs:
+        found = jobs.list(status, limit)
+    if as_json:
+        console.print_json(found)
+        return
+    console.print_rows(_COLUMNS, [_row(job) for job in found], empty="No jobs.")
+
+
+@app.command()
+def show(
+    job_id: JobId,
+    tenant: parameters.Tenant = "default",
+    server: parameters.Server = None,
+    api_key: parameters.Key = None,
+    as_json: parameters.Json = False,
+) -> None:
+    """Show one job."""
+    with opened(server, api_key, tenant) as jobs:
+        job = jobs.show(job_id)
+    if as_json:
+        console.print_json(job)
+        return
+    console.print_fields(_fields(job))
+
+
+@app.command()
+def cancel(
+    job_id: JobId,
+    tenant: parameters.Tenant = "default",
+    server: parameters.Server = None,
+    api_key: parameters.Key = None,
+) -> None:
+    """Cancel a job that is not over; its worker stops within two seconds."""
+    with opened(server, api_key, tenant) as jobs:
+        jobs.cancel(job_id)
+    console.note(f"cancelled {job_id}")
+
+
+@app.command()
+def purge(
+    job_id: JobId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    tenant: parameters.Tenant = "default",
+    server: parameters.Server = None,
+    api_key: parameters.Key = None,
+) -> None:
+    """Erase a job: audio, transcript, deliveries and record."""
+    if not yes:
+        typer.confirm(f"Erase {job_id} for good?", abort=True, err=True)
+    with opened(server, api_key, tenant) as jobs:
+        jobs.purge(job_id)
+    console.note(f"erased {job_id}")
+
+
+def _row(job: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        job["job_id"],
+        job["status"],
+        job["stage"],
+        f"{job['progress']:.0%}",
+        job["created_at"],
+        job["source"]["filename"] or job["source"]["kind"],
+    )
+
+
+def _fields(job: dict[str, Any]) -> list[tuple[str, str]]:
+    options = job["options"]
+    error = job["error"]
+    values = {
+        "job": job["job_id"],
+        "status": job["status"],
+        "stage": f"{job['stage']} ({job['progress']:.0%})",
+        "source": job["source"]["filename"] or job["source"]["kind"],
+        "recording id": job["recording_id"],
+        "model": options["model"],
+        "language": job["language"] or options["language"] or "to be detected",
+        "diarize": "yes" if options["diarize"] else "no",
+        "attempt": f"{job['attempt']} of {job['max_attempts']}",
+        "audio": None if job["audio_seconds"] is None else f"{job['audio_seconds']:.1f} s",
+        "created": job["created_at"],
+        "started": job["started_at"],
+        "finished": job["finished_at"],
+        "error": f"{error['detail']} ({error['code']})" if error else None,
+        "warnings": "; ".join(job["warnings"]),
+    }
+    return [(name, str(value)) for name, value in values.items() if value]

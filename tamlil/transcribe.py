@@ -1,0 +1,169 @@
+"""``tamlil transcribe``: from files and URLs to transcripts, with or without a server."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from shared.domain.errors import TamlilError
+from tamlil.client import ApiClient
+from tamlil.console import note, print_json, print_text, tell_error
+from tamlil.outputs import Output, file_names, is_url, source_name, write_outputs
+from tamlil.tracker import Display, Tracker
+
+
+@dataclass
+class Item:
+    """One source and what became of it; `texts` by format."""
+
+    source: str
+    job_id: str | None = None
+    status: str = "not submitted"
+    error: dict[str, str] | None = None
+    texts: dict[str, str] = field(default_factory=dict)
+    files: list[Path] = field(default_factory=list)
+    transcript: Any = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether this source has no transcript."""
+        return self.status != "completed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What to transcribe, how, and where to put it; `fields` are those of the HTTP API."""
+
+    sources: tuple[str, ...]
+    fields: Mapping[str, Any]
+    output: Output
+    as_json: bool = False
+    quiet: bool = False
+
+
+def run(client: ApiClient, request: Request) -> int:
+    """Submit all, follow all, write what is done; returns 1 when a source failed, else 0.
+
+    Raises:
+        KeyboardInterrupt: after the jobs were cancelled.
+        ServerError: the server stopped answering.
+    """
+    items = [Item(source=source) for source in request.sources]
+    names = file_names(request.sources, request.output.formats)
+    with _cancelling(client, items):
+        for item in items:
+            _submit(client, item, request.fields)
+        by_id = {item.job_id: index for index, item in enumerate(items) if item.job_id}
+
+        def finish(job_id: str, job: dict[str, Any]) -> None:
+            index = by_id[job_id]
+            _finish(client, items[index], job, request)
+            _store(items[index], names[index], request.output)
+
+        shown = {job_id: source_name(items[index].source) for job_id, index in by_id.items()}
+        with Display(quiet=request.quiet) as display:
+            Tracker(client, display).follow(shown, finish)
+    _present(items, request)
+    return 1 if any(item.failed for item in items) else 0
+
+
+@contextmanager
+def _cancelling(client: ApiClient, items: Sequence[Item]) -> Iterator[None]:
+    """Whatever ends this early, Ctrl-C and SIGTERM included, ends the jobs as well."""
+
+    def terminate(number: int, frame: FrameType | None) -> NoReturn:
+        del frame
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except BaseException:
+        for item in items:
+            if item.job_id and item.status not in ("completed", "failed", "cancelled"):
+                with suppress(TamlilError):  # it may be over, or the server may be gone
+                    client.delete(f"/api/v1/jobs/{item.job_id}")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _submit(client: ApiClient, item: Item, fields: Mapping[str, Any]) -> None:
+    try:
+        if is_url(item.source):
+            answer = client.submit_url(item.source, fields)
+        else:
+            answer = client.submit_file(Path(item.source), fields)
+    except OSError as exc:
+        _fail(item, "file_unreadable", exc.strerror or str(exc))
+    except TamlilError as exc:
+        _fail(item, exc.code, exc.detail)
+    else:
+        item.job_id, item.status = answer["job_id"], answer["status"]
+
+
+def _finish(client: ApiClient, item: Item, job: Mapping[str, Any], request: Request) -> None:
+    item.status = job["status"]
+    if item.status != "completed":
+        error = job["error"] or {"code": item.status, "detail": f"the job was {item.status}"}
+        _fail(item, error["code"], error["detail"], status=item.status)
+        return
+    path = f"/api/v1/jobs/{item.job_id}/transcript"
+    for name in request.output.formats:
+        item.texts[name] = client.text(path, format=name)
+    if request.as_json and request.output.folder is None and request.output.file is None:
+        item.transcript = json.loads(client.text(path, format="json"))
+    for warning in job["warnings"]:
+        if not request.quiet:
+            note(f"{source_name(item.source)}: {warning}")
+
+
+def _store(item: Item, names: Mapping[str, str], output: Output) -> None:
+    if item.failed:
+        return
+    try:
+        if output.folder is not None:
+            contents = {names[name]: text for name, text in item.texts.items()}
+            item.files = write_outputs(output.folder, contents)
+        elif output.file is not None:
+            contents = {output.file.name: item.texts[output.formats[0]]}
+            item.files = write_outputs(output.file.parent, contents)
+    except OSError as exc:
+        _fail(item, "output_unwritable", f"{exc.filename}: {exc.strerror}")
+
+
+def _present(items: Sequence[Item], request: Request) -> None:
+    for item in items:
+        if item.error is not None:
+            tell_error(f"{item.source}: {item.error['detail']}", code=item.error["code"])
+    if request.as_json:
+        print_json([_document(item) for item in items])
+        return
+    for item in items:
+        if item.files and not request.quiet:
+            note("wrote " + ", ".join(str(path) for path in item.files))
+        elif not item.failed and not item.files:
+            head = f"==> {item.source} <==\n" if len(items) > 1 else ""
+            print_text(head + item.texts[request.output.formats[0]])
+
+
+def _document(item: Item) -> dict[str, Any]:
+    return {
+        "source": item.source,
+        "job_id": item.job_id,
+        "status": item.status,
+        "error": item.error,
+        "files": [str(path) for path in item.files],
+        "transcript": item.transcript,
+    }
+
+
+def _fail(item: Item, code: str, detail: str, *, status: str = "failed") -> None:
+    item.status = status
+    item.error = {"code": code, "detail": detail}
