@@ -44,11 +44,12 @@ class Decode(Protocol):
 class Engines:
     """What the pipeline works with; each call loads a model or answers the one that is warm.
 
-    Both raise `ModelUnavailable` when there are no weights, `WorkerError` when they don't load.
+    `transcriber` is asked with the names of the model and the engine. Both raise
+    `ModelUnavailable` when there are no weights, `WorkerError` when they don't load.
     """
 
     decode: Decode
-    transcriber: Callable[[str], Transcriber]
+    transcriber: Callable[[str, str], Transcriber]
     diarizer: Callable[[], Diarizer]
 
 
@@ -105,7 +106,7 @@ class TranscriptionPipeline:
     ) -> TranscriptionOutput:
         with watch.step(Step.TRANSCRIBE, held.progress):
             with watch.lap("load"):
-                transcriber = self.engines.transcriber(model)
+                transcriber = self.engines.transcriber(model, held.job.options.engine)
             held.stop.check()
             return transcriber.transcribe(
                 _samples(audio),

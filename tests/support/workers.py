@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from gpu_job.exit_codes import ExitCode
 from gpu_job.held_job import HeldJob
 from gpu_job.progress import Step
 from gpu_job.worker import Worker
-from shared.domain.job import Job
+from shared.domain.codec import from_document
+from shared.domain.job import Job, Status
 from shared.domain.options import TranscriptionOptions
 from shared.domain.transcript import Segment, Transcript
 from shared.ports.platform import Platform
@@ -50,6 +52,14 @@ def transcript(text: str = "Hello.") -> Transcript:
         model="fake",
         tamlil_version="0",
     )
+
+
+def result_of(platform: Platform, job: Job) -> Transcript:
+    """The stored transcript of a job that must have completed."""
+    done = platform.jobs.get(job.id)
+    assert done.status is Status.COMPLETED, done.error
+    assert done.result is not None
+    return from_document(Transcript, json.loads(platform.blobs.read(done.result.key)))
 
 
 @dataclass

@@ -1,0 +1,45 @@
+"""The transcription pipeline of a deployment: its settings, its stores, its engines."""
+
+from __future__ import annotations
+
+from gpu_job.engines.loader import EngineCache, EngineConfig
+from gpu_job.pipeline import Engines, TranscriptionPipeline
+from gpu_job.steps.decode import decode
+from gpu_job.steps.take_source import make_source_taker
+from shared.ports.platform import Platform
+from shared.settings import Settings
+
+
+def make_pipeline(settings: Settings, platform: Platform) -> TranscriptionPipeline:
+    """A pipeline whose models are loaded when first needed and then stay warm."""
+    return pipeline_with(make_cache(settings), settings, platform)
+
+
+def make_cache(settings: Settings) -> EngineCache:
+    """No model is loaded yet."""
+    return EngineCache(
+        config=EngineConfig(
+            models_dir=settings.models_dir,
+            device=settings.device,
+            compute_type=settings.compute_type,
+            threads=settings.threads,
+            batch_size=settings.batch_size,
+            offline=settings.models_offline,
+        )
+    )
+
+
+def pipeline_with(
+    cache: EngineCache, settings: Settings, platform: Platform
+) -> TranscriptionPipeline:
+    """A pipeline on these engines."""
+    return TranscriptionPipeline(
+        take_source=make_source_taker(settings, platform.blobs),
+        engines=Engines(
+            decode=decode,
+            transcriber=cache.transcriber,
+            diarizer=lambda: cache.diarizer(settings.diarizer),
+        ),
+        default_model=settings.default_model,
+        max_seconds=settings.max_audio_seconds,
+    )

@@ -1,0 +1,150 @@
+"""Engines that hear the same in every audio, and record what they were asked."""
+
+from __future__ import annotations
+
+import io
+import wave
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from gpu_job.engines.ports import (
+    Audio,
+    Diarizer,
+    OnSeconds,
+    OnSegment,
+    ShouldStop,
+    Transcriber,
+    TranscriptionOutput,
+)
+from gpu_job.pipeline import Engines
+from gpu_job.steps.decode import DecodedAudio
+from shared.domain.errors import ModelUnavailable, SourceError, Stopped
+from shared.domain.options import (
+    DiarizationArgs,
+    TranscriptionOptions,
+)
+from shared.domain.transcript import Segment, Turn, Word
+from shared.ports.platform import Platform
+from tests.support.workers import wait_until
+
+SECONDS = 4.0
+WORDS = (
+    Word(word=" Hello", start=0.0, end=1.0, probability=0.9),
+    Word(word=" there.", start=1.0, end=1.9, probability=0.9),
+    Word(word=" Hi.", start=2.1, end=3.0, probability=0.9),
+)
+TURNS = (
+    Turn(start=0.0, end=2.0, speaker="SPEAKER_00"),
+    Turn(start=2.0, end=4.0, speaker="SPEAKER_01"),
+)
+
+
+@dataclass
+class FakeEngines:
+    """Hears the same in every audio; records what it was asked."""
+
+    platform: Platform
+    loads: list[str] = field(default_factory=list)
+    decoded: list[bytes] = field(default_factory=list)
+    options: list[TranscriptionOptions] = field(default_factory=list)
+    diarization: list[DiarizationArgs] = field(default_factory=list)
+    progress: list[float] = field(default_factory=list)
+    before: float = 0.0
+    decode_error: Exception | None = None
+
+    def engines(self) -> Engines:
+        return Engines(
+            decode=self.decode, transcriber=self.load_transcriber, diarizer=self.load_diarizer
+        )
+
+    def decode(
+        self, path: Path, *, max_seconds: float, on_progress: OnSeconds, should_stop: ShouldStop
+    ) -> DecodedAudio:
+        self.decoded.append(path.read_bytes())
+        if self.decode_error is not None:
+            raise self.decode_error
+        if max_seconds < SECONDS:
+            raise SourceError(f"longer than {max_seconds:g} seconds", code="audio_too_long")
+        return DecodedAudio(
+            samples=np.zeros(int(SECONDS * 16_000), dtype=np.float32),
+            sample_rate=16_000,
+            duration=SECONDS,
+            container="wav",
+            codec="pcm_s16le",
+            source_rate=16_000,
+            channels=1,
+            warnings=("audio_truncated",),
+        )
+
+    def load_transcriber(self, model: str, engine: str) -> Transcriber:
+        if model == "tiny.en":
+            raise ModelUnavailable("no source has model 'tiny.en'")
+        self.loads.append(f"{engine} {model}")
+        return self
+
+    def load_diarizer(self) -> Diarizer:
+        self.loads.append("diarizer")
+        return self
+
+    def transcribe(
+        self,
+        audio: Audio,
+        options: TranscriptionOptions,
+        *,
+        on_segment: OnSegment,
+        on_progress: OnSeconds,
+        should_stop: ShouldStop,
+        start_at: float = 0.0,
+        language: tuple[str, float] | None = None,
+    ) -> TranscriptionOutput:
+        assert audio.shape == (int(SECONDS * 16_000),)
+        self.before = 0.17  # above the shares of fetching and decoding, below the first report's
+        self.options.append(options)
+        segment = Segment(id=0, start=0.0, end=3.0, text="Hello there. Hi.", words=WORDS)
+        on_segment(segment)
+        for second in (1.0, 2.0, 4.0):
+            self._report(on_progress, second, should_stop)
+        return TranscriptionOutput(segments=(segment,), language="en", language_probability=0.99)
+
+    def diarize(
+        self,
+        audio: Audio,
+        args: DiarizationArgs,
+        *,
+        on_progress: OnSeconds,
+        should_stop: ShouldStop,
+    ) -> tuple[Turn, ...]:
+        self.diarization.append(args)
+        self._report(on_progress, 2.0, should_stop)
+        return TURNS
+
+    def _report(self, on_progress: OnSeconds, second: float, should_stop: ShouldStop) -> None:
+        """Report, then wait until a heartbeat has carried it to the record."""
+        on_progress(second)
+
+        def arrived() -> bool:
+            if should_stop():
+                raise Stopped("told to")
+            return self._recorded() > self.before
+
+        wait_until(arrived)
+        self.before = self._recorded()
+        self.progress.append(self.before)
+
+    def _recorded(self) -> float:
+        counted = [job.progress for job in self.platform.jobs.held_by("e1")]
+        return max(counted, default=0.0)
+
+
+def tone() -> bytes:
+    """Four seconds of a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as audio:
+        audio.setnchannels(1)
+        audio.setsampwidth(2)
+        audio.setframerate(16_000)
+        times = np.arange(int(SECONDS * 16_000)) / 16_000
+        audio.writeframes((8000 * np.sin(2762 * times)).astype("<i2").tobytes())
+    return file.getvalue()
