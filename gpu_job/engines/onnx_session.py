@@ -23,6 +23,8 @@ class OnnxSession:
         options.inter_op_num_threads = 1
         # The arena keeps the largest batch's memory for good, and inputs here vary in length.
         options.enable_cpu_mem_arena = False
+        # Threads that spin while they wait took a third more CPU time and saved none of the clock.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._name = path.name
         self._faults = _native_faults()
         try:

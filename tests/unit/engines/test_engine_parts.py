@@ -86,7 +86,7 @@ def test_a_pause_ends_a_segment() -> None:
 
 def test_a_long_sentence_is_cut_at_a_comma_near_its_middle() -> None:
     segment = spoken(
-        0, *"a b, c d e f g h i j k l m n o, p q r s t u v w x y z aa bb, cc dd".split()
+        0, *"a b, c d e f g h i j k l m n o, p q r s t u v w x y z aa bb, cc dd ee ff".split()
     )
     pieces = split_segment(segment)
     assert pieces[0].text.endswith("o,")
