@@ -164,3 +164,10 @@ def test_publishing_nothing_takes_nothing(platform: Adapters) -> None:
     bus, queues = platform.event_bus()
     assert bus.publish([]) == frozenset()
     assert [queue.depth().waiting for queue in queues] == [0, 0]
+
+
+def test_a_secret_keeps_at_least_one_version(platform: Adapters) -> None:
+    store = platform.secret_store()
+    with pytest.raises(InvalidRequest):
+        store.put("hook", "one", keep=0)
+    assert list(store.get("hook")) == []
