@@ -28,13 +28,13 @@ JSON = {"Content-Type": "application/json"}
         b"\xef\xbb\xbf{}",
     ],
 )
-def test_what_is_not_json_is_refused(acme: httpx.Client, body: bytes) -> None:
-    problem(acme.post(SUBMIT, content=body, headers=JSON), 400, "invalid_json")
+def test_what_is_not_json_is_refused(asking: httpx.Client, body: bytes) -> None:
+    problem(asking.post(SUBMIT, content=body, headers=JSON), 400, "invalid_json")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"1", b'"text"', b""])
-def test_json_that_is_no_object_is_refused(acme: httpx.Client, body: bytes) -> None:
-    document = problem(acme.post(SUBMIT, content=body, headers=JSON), 422)
+def test_json_that_is_no_object_is_refused(asking: httpx.Client, body: bytes) -> None:
+    document = problem(asking.post(SUBMIT, content=body, headers=JSON), 422)
     assert document["field"] == "body"
 
 
@@ -50,13 +50,13 @@ def test_json_that_is_no_object_is_refused(acme: httpx.Client, body: bytes) -> N
         b'{"blob": "\\u05d0\\u05d1"}',
     ],
 )
-def test_values_at_the_edge_of_json_are_refused(acme: httpx.Client, body: bytes) -> None:
-    problem(acme.post(SUBMIT, content=body, headers=JSON), 422)
+def test_values_at_the_edge_of_json_are_refused(asking: httpx.Client, body: bytes) -> None:
+    problem(asking.post(SUBMIT, content=body, headers=JSON), 422)
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "x", ""])
-def test_a_body_that_is_not_declared_json_is_refused(acme: httpx.Client, kind: str) -> None:
-    answer = acme.post(SUBMIT, content=b"{}", headers={"Content-Type": kind})
+def test_a_body_that_is_not_declared_json_is_refused(asking: httpx.Client, kind: str) -> None:
+    answer = asking.post(SUBMIT, content=b"{}", headers={"Content-Type": kind})
     assert problem(answer, 415, "unsupported_media_type")["field"] == "Content-Type"
 
 

@@ -80,9 +80,9 @@ def test_fields_that_contradict_the_json_are_refused(acme: httpx.Client) -> None
     ],
 )
 def test_bad_options_are_refused_with_the_field(
-    acme: httpx.Client, data: dict[str, str], field: str
+    asking: httpx.Client, data: dict[str, str], field: str
 ) -> None:
-    assert problem(acme.post(UPLOAD, files=form(), data=data), 422)["field"] == field
+    assert problem(asking.post(UPLOAD, files=form(), data=data), 422)["field"] == field
 
 
 def test_options_that_are_not_json_are_refused(acme: httpx.Client) -> None:
@@ -104,8 +104,8 @@ def test_an_empty_file_is_refused(acme: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/html", "application/json", "image/png", "nonsense"])
-def test_a_file_that_says_it_is_no_audio_is_refused(acme: httpx.Client, kind: str) -> None:
-    answer = acme.post(UPLOAD, files=form(kind=kind))
+def test_a_file_that_says_it_is_no_audio_is_refused(asking: httpx.Client, kind: str) -> None:
+    answer = asking.post(UPLOAD, files=form(kind=kind))
     assert problem(answer, 415, "unsupported_media_type")["field"] == "file"
 
 
@@ -115,8 +115,8 @@ def test_what_may_be_audio_is_taken(acme: httpx.Client, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/octet-stream"])
-def test_a_body_that_is_no_form_is_refused(acme: httpx.Client, kind: str) -> None:
-    answer = acme.post(UPLOAD, content=b"RIFF", headers={"Content-Type": kind})
+def test_a_body_that_is_no_form_is_refused(asking: httpx.Client, kind: str) -> None:
+    answer = asking.post(UPLOAD, content=b"RIFF", headers={"Content-Type": kind})
     assert "multipart/form-data" in problem(answer, 415, "unsupported_media_type")["detail"]
 
 
@@ -128,8 +128,8 @@ def test_a_body_that_is_no_form_is_refused(acme: httpx.Client, kind: str) -> Non
         ("multipart/form-data; boundary=b", b"--b\r\n\r\nno name\r\n--b--", "invalid_multipart"),
     ],
 )
-def test_a_broken_form_is_refused(acme: httpx.Client, kind: str, body: bytes, code: str) -> None:
-    problem(acme.post(UPLOAD, content=body, headers={"Content-Type": kind}), 400, code)
+def test_a_broken_form_is_refused(asking: httpx.Client, kind: str, body: bytes, code: str) -> None:
+    problem(asking.post(UPLOAD, content=body, headers={"Content-Type": kind}), 400, code)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -178,9 +178,9 @@ def test_an_upload_id_waits_for_its_object(api: Api, acme: httpx.Client) -> None
     ],
 )
 def test_bad_input_is_refused_with_field_and_limit(
-    acme: httpx.Client, body: dict[str, Any], field: str, says: str
+    asking: httpx.Client, body: dict[str, Any], field: str, says: str
 ) -> None:
-    document = problem(acme.post(SUBMIT, json=body), 422)
+    document = problem(asking.post(SUBMIT, json=body), 422)
     assert document["field"] == field
     assert says in document["detail"]
 
@@ -189,9 +189,9 @@ def test_bad_input_is_refused_with_field_and_limit(
     "given", [{}, {"url": AUDIO_URL, "blob": "QUJD"}, {"url": None, "blob": None}]
 )
 def test_not_exactly_one_source_is_refused_with_all_four_names(
-    acme: httpx.Client, given: dict[str, Any]
+    asking: httpx.Client, given: dict[str, Any]
 ) -> None:
-    document = problem(acme.post(SUBMIT, json=given), 422)
+    document = problem(asking.post(SUBMIT, json=given), 422)
     assert all(name in document["detail"] for name in ("url", "blob", "upload_id", "storage_uri"))
     assert document["code"] in ("missing_source", "ambiguous_source")
 
@@ -204,8 +204,8 @@ def test_not_exactly_one_source_is_refused_with_all_four_names(
         {"transcribe_args": {"url": "https://other.example.com/"}},
     ],
 )
-def test_a_contradiction_is_refused(acme: httpx.Client, given: dict[str, Any]) -> None:
-    problem(acme.post(SUBMIT, json={"url": AUDIO_URL} | given), 422, "contradiction")
+def test_a_contradiction_is_refused(asking: httpx.Client, given: dict[str, Any]) -> None:
+    problem(asking.post(SUBMIT, json={"url": AUDIO_URL} | given), 422, "contradiction")
 
 
 def test_the_same_value_in_both_places_is_no_contradiction(api: Api, acme: httpx.Client) -> None:

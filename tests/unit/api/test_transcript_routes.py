@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from shared.services.submission import BytesAudio
+from tests.support.api import Api, open_api, problem
+
+
+def test_json_is_the_canonical_document(api: Api, acme: httpx.Client) -> None:
+    job = api.world.completed()
+    answer = acme.get(f"/api/v1/jobs/{job.id}/transcript")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["segments"][0]["text"] == " Shalom, world."
+
+
+@pytest.mark.parametrize(
+    ("name", "media", "has"),
+    [
+        ("text", "text/plain; charset=utf-8", "Shalom, world."),
+        ("srt", "application/x-subrip; charset=utf-8", "00:00:00,000 --> "),
+        ("vtt", "text/vtt; charset=utf-8", "WEBVTT"),
+        ("tsv", "text/tab-separated-values; charset=utf-8", "\t"),
+    ],
+)
+def test_each_format_has_its_type_and_file_name(
+    api: Api, acme: httpx.Client, name: str, media: str, has: str
+) -> None:
+    audio = BytesAudio(chunks=[b"RIFF"], filename="הקלטה 1.wav", max_bytes=100)
+    job = api.world.completed(audio=audio)
+    answer = acme.get(f"/api/v1/jobs/{job.id}/transcript", params={"format": name})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == media
+    assert has in answer.content.decode()
+    disposition = answer.headers["content-disposition"]
+    extension = {"text": "txt"}.get(name, name)
+    assert f'filename="{job.id}.{extension}"' in disposition
+    assert f"filename*=UTF-8''{quote(f'הקלטה 1.{extension}')}" in disposition
+
+
+def test_a_file_name_can_not_break_the_header(api: Api, acme: httpx.Client) -> None:
+    audio = BytesAudio(chunks=[b"RIFF"], filename='a"\r\nSet-Cookie: x=1;.wav', max_bytes=100)
+    job = api.world.completed(audio=audio)
+    answer = acme.get(f"/api/v1/jobs/{job.id}/transcript?format=srt")
+    assert answer.status_code == 200
+    assert "set-cookie" not in answer.headers
+
+
+def test_layout_options_are_passed_on(api: Api, acme: httpx.Client) -> None:
+    job = api.world.completed()
+    path = f"/api/v1/jobs/{job.id}/transcript"
+    narrow = acme.get(path, params={"format": "srt", "max_line_width": "10", "max_lines": "1"})
+    assert narrow.status_code == 200
+    karaoke = acme.get(path, params={"format": "vtt", "karaoke": "true"})
+    assert "<00:00:00." in karaoke.text
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"format": "docx"}, "format"),
+        ({"format": "srt", "max_line_width": "9"}, "max_line_width"),
+        ({"format": "srt", "max_lines": "11"}, "max_lines"),
+        ({"format": "srt", "karaoke": "true"}, "karaoke"),
+        ({"format": "json", "max_lines": "2"}, "max_lines"),
+        ({"formt": "srt"}, "formt"),
+    ],
+)
+def test_an_option_that_can_not_be_honoured_is_refused(
+    api: Api, acme: httpx.Client, params: dict[str, str], field: str
+) -> None:
+    job = api.world.completed()
+    answer = acme.get(f"/api/v1/jobs/{job.id}/transcript", params=params)
+    assert problem(answer, 422)["field"] == field
+
+
+def test_an_unfinished_job_has_no_transcript(api: Api, acme: httpx.Client) -> None:
+    job = api.world.submit()
+    problem(acme.get(f"/api/v1/jobs/{job.id}/transcript"), 409, "job_not_completed")
+
+
+def test_large_json_is_redirected_and_other_formats_are_rendered(tmp_path: Path) -> None:
+    with open_api(tmp_path / "data", inline_transcript_bytes=10) as api:
+        job, client = api.world.completed(), api.client()
+        answer = client.get(f"/api/v1/jobs/{job.id}/transcript")
+        assert answer.status_code == 303
+        assert "signature=" in answer.headers["location"]
+        assert client.get(f"/api/v1/jobs/{job.id}/transcript?format=srt").status_code == 200
