@@ -104,10 +104,11 @@ class TranscriptionPipeline:
     def _transcribe(
         self, held: HeldJob, audio: DecodedAudio, model: str, watch: Stopwatch
     ) -> TranscriptionOutput:
+        held.progress.enter(Step.TRANSCRIBE)
+        with watch.lap("load"):
+            transcriber = self.engines.transcriber(model, held.job.options.engine)
+        held.stop.check()
         with watch.step(Step.TRANSCRIBE, held.progress):
-            with watch.lap("load"):
-                transcriber = self.engines.transcriber(model, held.job.options.engine)
-            held.stop.check()
             return transcriber.transcribe(
                 _samples(audio),
                 _options(held.job.options, model),
@@ -117,10 +118,11 @@ class TranscriptionPipeline:
             )
 
     def _diarize(self, held: HeldJob, audio: DecodedAudio, watch: Stopwatch) -> tuple[Turn, ...]:
+        held.progress.enter(Step.DIARIZE)
+        with watch.lap("load"):
+            diarizer = self.engines.diarizer()
+        held.stop.check()
         with watch.step(Step.DIARIZE, held.progress):
-            with watch.lap("load"):
-                diarizer = self.engines.diarizer()
-            held.stop.check()
             return diarizer.diarize(
                 _samples(audio),
                 held.job.options.diarization_args,
