@@ -134,9 +134,10 @@ class World:
 
 
 @contextmanager
-def open_world(data_dir: Path, **settings: Any) -> Iterator[World]:
-    """A world over `data_dir`."""
+def open_world(data_dir: Path, *, later: float = 0.0, **settings: Any) -> Iterator[World]:
+    """A world over `data_dir`; its clock starts `later` seconds after the others'."""
     clock, launcher = FakeClock(), RecordingLauncher()
+    clock.advance(later)
     with make_deployment(
         data_dir, clock=clock, ids=SequentialIds(), launcher=launcher, **settings
     ) as deployment:

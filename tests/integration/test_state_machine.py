@@ -1,0 +1,343 @@
+"""Anything may happen in any order, and the promises of the architecture hold all the same."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from shared.domain.job import Job, JobError, Stage, Status
+from shared.domain.messages import JobEvent, JobQueued, decode
+from shared.ports.job_queue import JobQueue
+from shared.services.cancel_job import cancel_job, purge_job
+from shared.services.claim_job import claim_job, claim_next
+from shared.services.dispatch_job import dispatch_job
+from shared.services.keys_of_blobs import upload_key
+from shared.services.manage_webhooks import redeliver_webhook
+from shared.services.record_event import record_event
+from shared.services.start_upload import object_arrived
+from shared.services.submission import UploadAudio
+from shared.services.submit_job import submit_job
+from shared.services.sweep import execution_ended, sweep
+from shared.services.work_on_job import complete_job, fail_attempt, release_job, report_progress
+from tests.support.faults import Action, be_unavailable, die
+from tests.support.pipeline import Ledger
+from tests.support.world import (
+    HOOK,
+    World,
+    bytes_audio,
+    make_transcript,
+    open_world,
+    url_submission,
+)
+
+CALLS = (
+    "jobs.create", "jobs.replace", "jobs.delete", "queue.send", "events.publish", "blobs.put",
+    "blobs.delete_prefix", "deliveries.create", "deliveries.replace",
+    "deliveries.delete_for_job", "launcher.start", "launcher.stop",
+)  # fmt: skip
+POINTS = [f"{when} {call}" for call in CALLS for when in ("before", "after")]
+INDEX = st.integers(0, 7)
+DRAIN_ROUNDS = 60
+
+
+class PipelineMachine(RuleBasedStateMachine):
+    """Callers, queues, workers, deliverers and crashes, played one step at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.resources = ExitStack()
+        folder = self.resources.enter_context(tempfile.TemporaryDirectory())
+        self.world: World = self.resources.enter_context(
+            open_world(
+                Path(folder), max_workers=2, upload_seconds=100.0, webhook_schedule=(0.0, 5.0, 60.0)
+            )
+        )
+        self.ledger = Ledger(world=self.world)
+        self.held: list[Job] = []
+        self.uploads: list[str] = []
+        self.answers: list[int] = []
+        self.hang_ups = 0
+
+    # --- callers -------------------------------------------------------------------------------
+
+    @initialize()
+    def there_is_a_job(self) -> None:
+        self._submit(None, webhook=HOOK)
+
+    @rule(key=st.sampled_from([None, None, "k1", "k2"]), kind=st.sampled_from(["url", "bytes"]))
+    def submit(self, key: str | None, kind: str) -> None:
+        # One key always stands for the same request.
+        changes = {"audio": bytes_audio()} if kind == "bytes" and key is None else {}
+        self._submit(key, webhook=HOOK, idempotency_key=key, **changes)
+
+    @rule(retention=st.sampled_from([None, 50.0]))
+    def submit_upload(self, retention: float | None) -> None:
+        upload_id = f"upl_{len(self.uploads):026d}"
+        self.uploads.append(upload_id)
+        audio = UploadAudio(upload_id=upload_id)
+        self._submit(None, webhook=HOOK, audio=audio, retention_seconds=retention)
+
+    def _submit(self, key: str | None, **changes: Any) -> None:
+        submission = url_submission(**changes)
+        answer = self.ledger.attempt(lambda: submit_job(self.world.platform, submission))
+        if answer is not None:
+            self.ledger.answer(answer.job, key=key)
+            if submission.retention_seconds is not None:
+                self.ledger.may_be_gone.add(answer.job.id)
+
+    @precondition(lambda self: self.uploads)
+    @rule(index=INDEX)
+    def upload_arrives(self, index: int) -> None:
+        key = upload_key("acme", self.uploads[index % len(self.uploads)])
+        self.world.deployment.platform.blobs.put(key, [b"audio"])
+        self.ledger.attempt(lambda: object_arrived(self.world.platform, key))
+
+    @precondition(lambda self: self.ledger.answered)
+    @rule(index=INDEX)
+    def cancel(self, index: int) -> None:
+        job_id = self._answered(index)
+        done = self.ledger.attempt(
+            lambda: cancel_job(self.world.platform, tenant="acme", job_id=job_id)
+        )
+        if done is not None:
+            assert done.status is Status.CANCELLED
+            self.ledger.cancelled.add(job_id)
+
+    @precondition(lambda self: self.ledger.answered)
+    @rule(index=INDEX)
+    def purge(self, index: int) -> None:
+        job_id = self._answered(index)
+        self.ledger.may_be_gone.add(job_id)
+        self.ledger.attempt(lambda: purge_job(self.world.platform, tenant="acme", job_id=job_id))
+
+    def _answered(self, index: int) -> str:
+        return sorted(self.ledger.answered)[index % len(self.ledger.answered)]
+
+    # --- queues --------------------------------------------------------------------------------
+
+    @rule(what=st.sampled_from(["duplicate", "drop", "delay"]))
+    def meddle_with_job_messages(self, what: str) -> None:
+        queue = self.world.deployment.platform.queue
+        for message in queue.receive(limit=1, visibility_seconds=40.0):
+            if what == "drop":
+                queue.delete(message.receipt)
+            elif what == "duplicate":
+                queue.send(message.body)
+                queue.extend(message.receipt, visibility_seconds=0)
+
+    @rule(what=st.sampled_from(["duplicate", "delay"]))
+    def meddle_with_events(self, what: str) -> None:
+        queue = self.world.deployment.event_queue
+        for message in queue.receive(limit=1, visibility_seconds=40.0):
+            if what == "duplicate":
+                queue.send(message.body)
+                queue.extend(message.receipt, visibility_seconds=0)
+
+    @rule()
+    def dispatch(self) -> None:
+        self._consume(self.world.deployment.platform.queue, self._dispatch)
+
+    @rule()
+    def hear_of_events(self) -> None:
+        self._consume(self.world.deployment.event_queue, self._hear)
+
+    def _dispatch(self, body: str) -> None:
+        dispatch_job(self.world.platform, decode(JobQueued, body).job_id)
+
+    def _hear(self, body: str) -> None:
+        event = decode(JobEvent, body)
+        self.ledger.hear(event)
+        record_event(self.world.platform, event)
+
+    def _consume(self, queue: JobQueue, handle: Callable[[str], None]) -> bool:
+        """Handle one message; False when none is visible. Only a handled one is deleted."""
+        received = queue.receive(limit=1, visibility_seconds=30.0)
+        for message in received:
+            if self.ledger.succeeds(partial(handle, message.body)):
+                queue.delete(message.receipt)
+        return bool(received)
+
+    # --- workers -------------------------------------------------------------------------------
+
+    @rule(index=INDEX, named=st.booleans())
+    def claim(self, index: int, *, named: bool) -> None:
+        platform = self.world.platform
+        running = sorted(self.world.launcher.running)
+        execution = running[index % len(running)] if running else None
+        known = sorted(self.ledger.answered)
+        if named and known:
+            job_id = known[index % len(known)]
+            got = self.ledger.attempt(
+                lambda: claim_job(platform, job_id, worker="w", execution=execution)
+            )
+        else:
+            got = self.ledger.attempt(lambda: claim_next(platform, worker="w", execution=execution))
+        if got is not None:
+            self.held.append(got)
+
+    @precondition(lambda self: self.held)
+    @rule(index=INDEX, progress=st.floats(0, 1))
+    def progress(self, index: int, progress: float) -> None:
+        job = self._held(index)
+        self._write(
+            job,
+            lambda: report_progress(
+                self.world.platform, job.id, attempt=job.attempt, stage=Stage.TRANSCRIBING,
+                progress=progress,
+            ),
+        )  # fmt: skip
+
+    @precondition(lambda self: self.held)
+    @rule(index=INDEX)
+    def complete(self, index: int) -> None:
+        job = self._held(index)
+        self._write(job, lambda: complete_job(self.world.platform, job, make_transcript()))
+
+    @precondition(lambda self: self.held)
+    @rule(index=INDEX, retryable=st.booleans())
+    def fail(self, index: int, *, retryable: bool) -> None:
+        job = self._held(index)
+        error = JobError(code="x", detail="y", retryable=retryable)
+        self._write(job, lambda: fail_attempt(self.world.platform, job, error))
+
+    @precondition(lambda self: self.held)
+    @rule(index=INDEX)
+    def release(self, index: int) -> None:
+        job = self._held(index)
+        self._write(job, lambda: release_job(self.world.platform, job))
+
+    def _held(self, index: int) -> Job:
+        """The newest first; old ones are the stale workers that write late."""
+        return self.held[-1 - index % len(self.held)]
+
+    def _write(self, job: Job, act: Callable[[], Job]) -> None:
+        before = self.ledger.find(job.id)
+        if self.ledger.attempt(act) is not None:
+            assert before is not None
+            assert before.attempt == job.attempt, "a stale attempt was not refused"
+
+    @precondition(lambda self: self.world.launcher.running)
+    @rule(index=INDEX, noticed=st.booleans())
+    def worker_dies(self, index: int, *, noticed: bool) -> None:
+        running = sorted(self.world.launcher.running)
+        execution = running[index % len(running)]
+        self.world.launcher.running.discard(execution)
+        if noticed:
+            self.ledger.attempt(lambda: execution_ended(self.world.platform, execution))
+
+    # --- time, sweep and faults ----------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([0.5, 3.0, 6.0, 21.0, 61.0, 120.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.clock.advance(seconds)
+
+    @rule()
+    def sweep(self) -> None:
+        self.ledger.attempt(lambda: sweep(self.world.platform))
+
+    @rule(
+        point=st.sampled_from(POINTS),
+        action=st.sampled_from([die, be_unavailable]),
+        skip=st.integers(0, 2),
+    )
+    def something_will_break(self, point: str, action: Action, skip: int) -> None:
+        self.world.faults.once(point, action, skip=skip)
+
+    # --- webhooks ------------------------------------------------------------------------------
+
+    @rule(
+        index=INDEX,
+        answer=st.sampled_from([200, 200, 204, 302, 410, 500]),
+        during=st.sampled_from(["nothing", "nothing", "death", "overtaken"]),
+    )
+    def deliver(self, index: int, answer: int, during: str) -> None:
+        due = self.world.deployment.platform.deliveries.due(now=self.world.clock.now(), limit=8)
+        if due:
+            self._deliver(due[index % len(due)].id, answer, during)
+
+    @rule(index=INDEX)
+    def redeliver(self, index: int) -> None:
+        known = self.ledger.deliveries()
+        if known:
+            delivery = known[index % len(known)]
+            platform = self.world.deployment.platform
+            again = self.ledger.attempt(
+                lambda: redeliver_webhook(platform, tenant="acme", delivery_id=delivery.id)
+            )
+            if again is not None:
+                self.ledger.delivered.discard(delivery.id)
+
+    def _deliver(self, delivery_id: str, answer: int, during: str = "nothing") -> None:
+        def receiver(request: httpx.Request) -> httpx.Response:
+            self.ledger.receive(request, answer)
+            if during == "death":
+                die()
+            if during == "overtaken":
+                self.world.clock.advance(31.0)
+                self._deliver(delivery_id, 200)
+            return httpx.Response(answer)
+
+        delivery = self.world.deployment.platform.deliveries.get(delivery_id)
+        self.ledger.attempt(lambda: self.world.deliver(delivery, receiver))
+        self.ledger.note_deliveries()
+
+    # --- promises ------------------------------------------------------------------------------
+
+    @invariant()
+    def promises_hold(self) -> None:
+        self.ledger.check()
+
+    def teardown(self) -> None:
+        with self.resources:
+            self.world.faults.clear()
+            for _ in range(DRAIN_ROUNDS):
+                if self._drain_once():
+                    break
+                self.world.clock.advance(20.0)
+            self.ledger.check_end()
+
+    def _drain_once(self) -> bool:
+        """Everybody does what is theirs to do; True when nothing is left to do."""
+        platform, events = self.world.deployment.platform, self.world.deployment.event_queue
+        sweep(platform)
+        self.ledger.check()
+        events.redrive()
+        while self._consume(platform.queue, self._dispatch):
+            pass
+        for _ in sorted(self.world.launcher.running):
+            self.ledger.check()
+            if (job := claim_next(platform, worker="w", execution=None)) is not None:
+                self.ledger.check()
+                complete_job(platform, job, make_transcript())
+        while self._consume(events, self._hear):
+            pass
+        for delivery in platform.deliveries.due(now=self.world.clock.now(), limit=100):
+            self._deliver(delivery.id, 200)
+        self.ledger.check()
+        unfinished = [job for job in self.ledger.seen.values() if self._open(job)]
+        waiting = [d for d in self.ledger.deliveries() if d.wake_at is not None]
+        return not (unfinished or waiting or events.depth().in_flight)
+
+    def _open(self, job: Job) -> bool:
+        now = self.ledger.find(job.id)
+        return now is not None and (not now.finished or bool(now.outbox))
+
+
+TestPipeline = PipelineMachine.TestCase
+TestPipeline.settings = settings(
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)

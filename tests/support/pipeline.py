@@ -1,0 +1,138 @@
+"""What a state machine keeps in mind of a deployment, and the promises that it checks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import httpx
+
+from shared.domain.deliveries import DeliveryStatus
+from shared.domain.errors import NotFound, TamlilError
+from shared.domain.job import Job, Status
+from shared.domain.lifecycle import TRANSITIONS
+from shared.domain.messages import JobEvent
+from shared.ports.delivery_store import DeliveryQuery
+from tests.support.faults import ProcessDied
+from tests.support.world import World
+
+R = TypeVar("R")
+
+ENDS = frozenset(
+    {"transcription.completed", "transcription.failed", "transcription.cancelled"}
+)  # fmt: skip
+
+
+@dataclass
+class Ledger:
+    """The promises as seen from outside: what was answered, what happened, what was told."""
+
+    world: World
+    answered: dict[str, Job] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    may_be_gone: set[str] = field(default_factory=set)
+    cancelled: set[str] = field(default_factory=set)
+    seen: dict[str, Job] = field(default_factory=dict)
+    events: dict[str, set[str]] = field(default_factory=dict)
+    accepted: set[str] = field(default_factory=set)
+    delivered: set[str] = field(default_factory=set)
+
+    def attempt(self, act: Callable[[], R]) -> R | None:
+        """Do it; None when the process died or an error of ours was answered."""
+        try:
+            return act()
+        except (TamlilError, ProcessDied):
+            return None
+
+    def succeeds(self, act: Callable[[], object]) -> bool:
+        """Do it; whether it came to its end."""
+        return self.attempt(lambda: (act(),)) is not None
+
+    def find(self, job_id: str) -> Job | None:
+        try:
+            return self.world.deployment.platform.jobs.get(job_id)
+        except NotFound:
+            return None
+
+    def answer(self, job: Job, *, key: str | None) -> None:
+        """A caller was told 202."""
+        if key is not None:
+            before = self.keys.get(key)
+            assert before in (None, job.id) or before in self.may_be_gone, "key with two jobs"
+            self.keys[key] = job.id
+        self.answered.setdefault(job.id, job)
+        self.seen.setdefault(job.id, job)
+
+    def hear(self, event: JobEvent) -> None:
+        """The bus has passed an event on."""
+        job = self.find(event.job_id)
+        if event.type in ENDS:
+            self.events.setdefault(event.job_id, set()).add(event.event_id)
+            assert len(self.events[event.job_id]) == 1, "a job ended twice"
+            if job is not None:
+                assert job.status == event.type.split(".")[1], "an end was told that is none"
+
+    def receive(self, request: httpx.Request, status: int) -> None:
+        """The receiver was called and answers."""
+        event_id = request.headers["webhook-id"]
+        assert event_id not in self.delivered, "sent again after a recorded success"
+        body: dict[str, Any] = json.loads(request.content)
+        if body["type"] == "transcription.failed":
+            job = self.find(body["data"]["job_id"])
+            assert job is None or job.status is Status.FAILED, "failure told before a retry"
+        if 200 <= status < 300:
+            self.accepted.add(event_id)
+
+    def note_deliveries(self) -> None:
+        """Remember what is recorded as delivered."""
+        self.delivered |= {d.id for d in self.deliveries() if d.status is DeliveryStatus.DELIVERED}
+
+    def deliveries(self) -> Any:
+        query = DeliveryQuery(tenant="acme", limit=200)
+        return self.world.deployment.platform.deliveries.query(query).deliveries
+
+    def check(self) -> None:
+        """Every promise that holds at every moment."""
+        for job_id, before in list(self.seen.items()):
+            now = self.find(job_id)
+            if now is None:
+                assert job_id in self.may_be_gone, "an accepted job is lost"
+                continue
+            self._check_step(before, now)
+            self.seen[job_id] = now
+
+    def _check_step(self, before: Job, now: Job) -> None:
+        moved = now.status is not before.status
+        assert not moved or now.status in TRANSITIONS[before.status], "not along the table"
+        claimed = now.status is Status.PROCESSING and (moved or now.attempt != before.attempt)
+        assert now.attempt == before.attempt + claimed, "attempts must rise by one a claim"
+        assert now.id not in self.cancelled or now.status is Status.CANCELLED, "cancel undone"
+        assert now.finished or now.wake_at is not None, "nobody would look at it again"
+        assert not now.outbox or now.wake_at is not None, "nobody would publish it"
+        if before.finished:
+            assert (now.result, now.error) == (before.result, before.error), "changed after its end"
+
+    def check_end(self) -> None:
+        """What must be true when everything has come to rest."""
+        for job_id in self.answered:
+            job = self.find(job_id)
+            if job is None:
+                continue
+            assert job.finished, f"still {job.status}"
+            assert job.outbox == (), "an event was never published"
+            assert len(self.events.get(job_id, ())) == 1, "a job without an end that was told"
+            self._check_told(job)
+
+    def _check_told(self, job: Job) -> None:
+        if job.webhook is None:
+            return
+        (event_id,) = self.events[job.id]
+        delivery = self.world.deployment.platform.deliveries.get(event_id)
+        if delivery.status is DeliveryStatus.DELIVERED:
+            assert event_id in self.accepted, "recorded as delivered, never accepted"
+        elif delivery.status is DeliveryStatus.FAILED:
+            assert len(delivery.attempts) >= len(self.world.platform.webhooks.schedule)
+        else:
+            assert delivery.status is DeliveryStatus.SWITCHED_OFF, "never told"
