@@ -56,16 +56,27 @@ def embedded(
     from functions.local.server import EmbeddedServer
 
     settings = Settings()
-    logging.getLogger().setLevel(logging.ERROR)
     if not settings.null_engine:
         wanted = models_for(model or settings.default_model, diarize=diarize)
         pull_models(wanted, settings.models_dir, quiet=quiet)
-    with tempfile.TemporaryDirectory(prefix="tamlil-") as folder:
+    with _quiet_log(), tempfile.TemporaryDirectory(prefix="tamlil-") as folder:
         own = settings.model_copy(update={**_own(Path(folder)), **(overrides or {})})
         with EmbeddedServer(own) as server:
             token = create_key(server.platform, tenant=_TENANT, scopes=frozenset(Scope)).token
             with ApiClient(server.url, token) as client:
                 yield client
+
+
+@contextmanager
+def _quiet_log() -> Iterator[None]:
+    """The server's everyday log lines have no place between a command's results."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def _own(folder: Path) -> dict[str, object]:
