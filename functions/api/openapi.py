@@ -54,4 +54,14 @@ class TamlilApi(FastAPI):
             components["schemas"] |= schema.pop("$defs", {}) | {"Problem": schema}
             for unused in ("HTTPValidationError", "ValidationError"):
                 components["schemas"].pop(unused, None)
+            _drop_impossible(document)
         return super().openapi()
+
+
+def _drop_impossible(document: dict[str, Any]) -> None:
+    """FastAPI adds its own 422 wherever there is a parameter, even one that takes any text."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            content = operation["responses"].get("422", {}).get("content", {})
+            if "application/json" in content:
+                del operation["responses"]["422"]
