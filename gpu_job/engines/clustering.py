@@ -62,7 +62,8 @@ def _cluster(vectors: NDArray[np.float32], args: DiarizationArgs) -> NDArray[np.
     if forced is None:
         labels = _merge_small(vectors, fcluster(tree, THRESHOLD, criterion="distance"))
         found = len(np.unique(labels))
-        most, least = args.max_speakers or found, args.min_speakers or 1
+        least = args.min_speakers or 1
+        most = args.max_speakers or max(found, least)
         if least <= found <= most:
             return labels
         forced = min(max(found, least), most)

@@ -1,0 +1,39 @@
+"""The default models for tests that need real weights."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from gpu_job.engines.loader import EngineCache, EngineConfig
+from gpu_job.models.cache import default_models_dir, inspect
+from shared.models.registry import find_model
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "two_voices.flac"
+
+
+def models_dir() -> Path:
+    """`TAMLIL_MODELS_DIR`, else the user's cache."""
+    return Path(os.environ.get("TAMLIL_MODELS_DIR") or default_models_dir())
+
+
+def require(*names: str) -> None:
+    """Skip a test whose weights are absent; in CI that is a failure, not a skip."""
+    missing = [
+        name for name in names if not inspect(find_model(name), models_dir() / name).installed
+    ]
+    if not missing:
+        return
+    message = f"no weights of {', '.join(missing)} in {models_dir()}: run `make models`"
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@cache
+def engines() -> EngineCache:
+    """One warm set of engines for a whole test process."""
+    return EngineCache(config=EngineConfig(models_dir=models_dir(), offline=True, batch_size=4))

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from gpu_job.engines.clustering import find_speakers, nearest
+from gpu_job.engines.embedded_diarizer import EmbeddedDiarizer
+from gpu_job.engines.embedding import Embedder, VoicePrint, runs
+from gpu_job.engines.fbank import log_mel
+from gpu_job.engines.onnx_session import OnnxSession
+from gpu_job.engines.reconstruction import Assignment, reconstruct
+from gpu_job.engines.segmentation import (
+    FRAME_STEP,
+    FRAMES,
+    STEP,
+    STEP_FRAMES,
+    WINDOW,
+    Activity,
+    Segmenter,
+    window_count,
+)
+from shared.domain.errors import Stopped
+from shared.domain.options import DiarizationArgs
+from tests.support.whisper import silence
+
+ANY = DiarizationArgs()
+
+
+def _prints(*counts: int, noise: float = 0.02, seconds: float = 5.0) -> list[VoicePrint]:
+    """Voice prints around one random direction per person, so many for each."""
+    rng = np.random.default_rng(5)
+    people = rng.normal(size=(len(counts), 192))
+    found: list[VoicePrint] = []
+    for person, count in enumerate(counts):
+        for _ in range(count):
+            vector = people[person] / np.linalg.norm(people[person]) + rng.normal(0, noise, 192)
+            unit = (vector / np.linalg.norm(vector)).astype(np.float32)
+            found.append(VoicePrint(window=len(found), speaker=0, seconds=seconds, vector=unit))
+    return found
+
+
+@pytest.mark.parametrize("counts", [(6,), (1,), (5, 7), (9, 4, 6)])
+def test_as_many_speakers_are_found_as_there_are_voices(counts: tuple[int, ...]) -> None:
+    prints = _prints(*counts)
+    speakers = find_speakers(prints, ANY)
+    assert speakers.shape == (len(counts), 192)
+    labels = [nearest(item.vector, speakers) for item in prints]
+    assert sum(one != two for one, two in pairwise(labels)) == len(counts) - 1
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (DiarizationArgs(num_speakers=2), 2),
+        (DiarizationArgs(num_speakers=5), 5),
+        (DiarizationArgs(min_speakers=4), 4),
+        (DiarizationArgs(max_speakers=1), 1),
+        (DiarizationArgs(min_speakers=2, max_speakers=5), 3),
+    ],
+)
+def test_the_callers_number_of_speakers_is_honoured(args: DiarizationArgs, expected: int) -> None:
+    assert len(find_speakers(_prints(9, 8, 7), args)) == expected
+
+
+def test_a_stray_print_makes_no_speaker_of_its_own() -> None:
+    assert len(find_speakers(_prints(30, 30, 1), ANY)) == 2
+
+
+def test_short_speech_does_not_shape_the_speakers() -> None:
+    prints = [*_prints(8, 8), *(_prints(3, noise=1.0, seconds=0.5))]
+    assert len(find_speakers(prints, ANY)) == 2
+    only_short = _prints(3, 3, seconds=0.5)
+    assert len(find_speakers(only_short, ANY)) == 2
+
+
+def test_nobody_is_found_where_nobody_speaks() -> None:
+    assert len(find_speakers([], DiarizationArgs(num_speakers=3))) == 0
+
+
+def _activity(windows: int, *spans: tuple[int, int, int]) -> list[Activity]:
+    """Windows of a whole in which `spans` (first frame, last frame, local speaker) are active."""
+    whole = np.zeros(((windows - 1) * STEP_FRAMES + FRAMES, 3), dtype=np.bool_)
+    for first, last, speaker in spans:
+        whole[first:last, speaker] = True
+    return [whole[n * STEP_FRAMES : n * STEP_FRAMES + FRAMES] for n in range(windows)]
+
+
+def test_turns_of_overlapping_windows_become_one_and_labels_follow_appearance() -> None:
+    activity = _activity(4, (100, 400, 1), (420, 900, 0))
+    assignments = [
+        Assignment(window=window, speaker=speaker, label=1 - speaker)
+        for window in range(4)
+        for speaker in (0, 1)
+    ]
+    first, second = reconstruct(activity, assignments, 2, 60.0)
+    assert (first.speaker, second.speaker) == ("SPEAKER_00", "SPEAKER_01")
+    assert first.start == pytest.approx(100 * FRAME_STEP / 16_000, abs=0.05)
+    assert first.end == pytest.approx(400 * FRAME_STEP / 16_000, abs=0.05)
+    assert second.end == pytest.approx(900 * FRAME_STEP / 16_000, abs=0.05)
+
+
+def test_two_people_at_once_are_two_overlapping_turns() -> None:
+    activity = _activity(1, (0, 500, 0), (200, 300, 1))
+    known = [Assignment(window=0, speaker=n, label=n) for n in (0, 1)]
+    turns = reconstruct(activity, known, 2, 10.0)
+    assert [(turn.speaker, turn.start > 3) for turn in turns] == [
+        ("SPEAKER_00", False),
+        ("SPEAKER_01", True),
+    ]
+
+
+def test_turns_end_with_the_audio_and_specks_are_dropped() -> None:
+    activity = _activity(1, (0, 589, 0), (100, 104, 1))
+    known = [Assignment(window=0, speaker=n, label=n) for n in (0, 1)]
+    (turn,) = reconstruct(activity, known, 2, 4.0)
+    assert (turn.start, turn.end) == (0.0, 4.0)
+
+
+def test_a_short_pause_does_not_end_a_turn() -> None:
+    activity = _activity(1, (50, 200, 0), (208, 400, 0))
+    assert len(reconstruct(activity, [Assignment(window=0, speaker=0, label=0)], 1, 10.0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"), [(0, 0), (1, 1), (WINDOW, 1), (WINDOW + 1, 2), (WINDOW + STEP, 2)]
+)
+def test_windows_cover_every_sample(samples: int, expected: int) -> None:
+    assert window_count(samples) == expected
+
+
+def test_runs_are_the_stretches_of_a_mask() -> None:
+    assert runs(np.array([True, True, False, True])) == [(0, 2), (3, 4)]
+    assert runs(np.zeros(3, dtype=np.bool_)) == []
+
+
+def test_features_have_a_frame_each_ten_milliseconds_and_80_db_of_range() -> None:
+    rng = np.random.default_rng(0)
+    features = log_mel(rng.normal(0, 0.1, 16_000).astype(np.float32))
+    assert features.shape == (101, 80)
+    assert features.dtype == np.float32
+    assert float(features.max() - features.min()) <= 80.0
+    tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000).astype(np.float32)
+    # 1000 Hz is 1000 mel; filters lie 35.06 mel apart: it is between the 28th and the 29th.
+    assert int(log_mel(tone)[50].argmax()) in (27, 28)
+
+
+@dataclass
+class _Session(OnnxSession):
+    """Answers by a function instead of a network."""
+
+    answer: NDArray[np.float32]
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+
+    def run(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.shapes.append(values.shape)
+        return np.repeat(self.answer, len(values), axis=0)
+
+
+def _diarizer(classes: NDArray[np.float32]) -> tuple[EmbeddedDiarizer, _Session]:
+    vector = np.ones((1, 192), dtype=np.float32)
+    heard = _Session(answer=vector)
+    return (
+        EmbeddedDiarizer(segmenter=Segmenter(_Session(answer=classes)), embedder=Embedder(heard)),
+        heard,
+    )
+
+
+def _always(powerset_class: int) -> NDArray[np.float32]:
+    scores = np.zeros((1, FRAMES, 7), dtype=np.float32)
+    scores[:, :, powerset_class] = 1.0
+    return scores
+
+
+def test_one_voice_is_one_speaker_and_progress_is_the_audio_heard() -> None:
+    diarizer, heard = _diarizer(_always(1))
+    progress: list[float] = []
+    (turn,) = diarizer.diarize(
+        silence(30), ANY, on_progress=progress.append, should_stop=lambda: False
+    )
+    assert (turn.speaker, turn.start, turn.end) == ("SPEAKER_00", 0.0, 30.0)
+    assert progress == sorted(progress)
+    assert (progress[0], progress[-1]) == (10.0, 30.0)
+    assert {shape[1] for shape in heard.shapes} == {501}
+
+
+def test_silence_and_no_audio_give_no_turns() -> None:
+    for seconds in (0, 12):
+        diarizer, heard = _diarizer(_always(0))
+        turns = diarizer.diarize(
+            silence(seconds), ANY, on_progress=lambda _: None, should_stop=lambda: False
+        )
+        assert turns == ()
+        assert heard.shapes == []
+
+
+def test_people_who_only_speak_at_once_are_still_heard() -> None:
+    diarizer, heard = _diarizer(_always(4))
+    turns = diarizer.diarize(
+        silence(10), ANY, on_progress=lambda _: None, should_stop=lambda: False
+    )
+    assert len(heard.shapes) == 2
+    assert len(turns) == 1
+
+
+def test_diarization_stops_when_told_to() -> None:
+    diarizer, _ = _diarizer(_always(1))
+    progress: list[float] = []
+    with pytest.raises(Stopped):
+        diarizer.diarize(
+            silence(60), ANY, on_progress=progress.append, should_stop=lambda: len(progress) > 2
+        )
+    assert len(progress) == 3
