@@ -45,7 +45,8 @@ def test_every_common_format_becomes_mono_16_khz(
     assert audio.duration == pytest.approx(3, abs=0.1)
     assert audio.duration == len(audio.samples) / 16_000
     assert _frequency(audio) == pytest.approx(440, abs=2)
-    assert float(np.abs(audio.samples).max()) == pytest.approx(0.49, abs=0.06)
+    level = float(np.abs(audio.samples[4_000:-4_000]).max())  # an encoder may ring at the edges
+    assert level == pytest.approx(0.49, abs=0.06)
     assert (audio.source_rate, audio.channels) == (rate, channels)
     assert audio.warnings == ()
 
