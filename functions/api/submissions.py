@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any
 
-from functions.api.audio_types import check_audio_type
+from functions.api.blob_field import decode_blob
 from functions.api.schemas.options import DiarizationArgs, OptionFields
 from functions.api.schemas.transcribe import (
     SUBSCRIBABLE,
@@ -15,7 +14,7 @@ from functions.api.schemas.transcribe import (
     TranscribeRequest,
 )
 from shared.domain import options as domain
-from shared.domain.errors import InvalidRequest, LimitExceeded, UnsupportedOption
+from shared.domain.errors import InvalidRequest, UnsupportedOption
 from shared.domain.job import DEFAULT_WEBHOOK_EVENTS, PayloadMode, WebhookTarget
 from shared.services.start_upload import check_upload_id
 from shared.services.submission import BytesAudio, Submission, UploadAudio, UrlAudio
@@ -118,47 +117,12 @@ def _audio(
             field="storage_uri",
         )
     if fields.blob is not None:
-        return _blob(fields.blob, filename, max_blob_bytes)
+        return decode_blob(fields.blob, filename, max_blob_bytes)
     if fields.upload_id is not None:
         return UploadAudio(upload_id=check_upload_id(fields.upload_id), filename=filename)
     if filename is not None:
         raise InvalidRequest("filename goes with blob or upload_id, not url", field="filename")
     return UrlAudio(url=fields.url or "")
-
-
-def _blob(text: str, filename: str | None, max_bytes: int) -> BytesAudio:
-    content_type = None
-    if text.startswith("data:"):
-        header, comma, text = text[len("data:") :].partition(",")
-        declared, _, encoding = header.rpartition(";")
-        if not comma or encoding.lower() != "base64":
-            raise _malformed("a data: URI must be of the form data:<type>;base64,<bytes>")
-        content_type = check_audio_type(declared, field="blob")
-    if len(text) // 4 * 3 > max_bytes + 2:  # up to two bytes of the last group are padding
-        raise _too_large(max_bytes)
-    try:
-        content = base64.b64decode("".join(text.split()), validate=True)
-    except ValueError as exc:
-        raise _malformed("blob is not valid base64 (RFC 4648 with padding)") from exc
-    if not content:
-        raise InvalidRequest("blob is empty (0 bytes)", code="empty_file", field="blob")
-    if len(content) > max_bytes:
-        raise _too_large(max_bytes)
-    return BytesAudio(
-        chunks=[content], filename=filename, content_type=content_type, max_bytes=max_bytes
-    )
-
-
-def _malformed(detail: str) -> InvalidRequest:
-    return InvalidRequest(detail, code="malformed_base64", field="blob")
-
-
-def _too_large(max_bytes: int) -> LimitExceeded:
-    return LimitExceeded(
-        f"blob is larger than {max_bytes} bytes; use POST /api/v1/uploads",
-        code="payload_too_large",
-        field="blob",
-    )
 
 
 def _options(asked: OptionFields) -> domain.TranscriptionOptions:

@@ -107,7 +107,9 @@ def test_a_revoked_key_and_an_expired_key_are_refused(api: Api) -> None:
         problem(stranger.get("/api/v1/jobs", headers={"X-API-Key": token}), 401)
 
 
-def test_a_store_that_does_not_answer_is_503_not_401(api: Api, acme: httpx.Client) -> None:
+def test_a_store_that_does_not_answer_is_503_with_the_time_to_wait(
+    api: Api, acme: httpx.Client
+) -> None:
     api.world.faults.always("before jobs.query")
     answer = acme.get("/api/v1/jobs")
     problem(answer, 503, "unavailable")

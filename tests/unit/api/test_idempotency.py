@@ -10,7 +10,7 @@ import pytest
 from tests.support.api import AUDIO_URL, Api, problem
 
 SUBMIT = "/api/v1/transcribe"
-KEY = {"Idempotency-Key": "recording 42/קובץ".encode("ascii", "ignore").decode()}
+KEY = {"Idempotency-Key": "recording 42 / first try"}
 
 
 def test_a_repeat_gets_the_same_body_and_says_so(api: Api, acme: httpx.Client) -> None:

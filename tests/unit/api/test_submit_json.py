@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 from shared.domain.events import EventType
 from shared.domain.job import PayloadMode, Status
 from shared.domain.options import DiarizationArgs, OutputOptions
-from tests.support.api import AUDIO_URL, Api, problem
+from tests.support.api import AUDIO_URL, Api, open_api, problem
 
 SUBMIT = "/api/v1/transcribe"
 
@@ -206,6 +207,18 @@ def test_not_exactly_one_source_is_refused_with_all_four_names(
 )
 def test_a_contradiction_is_refused(asking: httpx.Client, given: dict[str, Any]) -> None:
     problem(asking.post(SUBMIT, json={"url": AUDIO_URL} | given), 422, "contradiction")
+
+
+def test_the_test_event_can_not_be_subscribed_to(acme: httpx.Client) -> None:
+    hook = {"webhook_url": "https://hooks.example.com/", "webhook_events": ["webhook.test"]}
+    document = problem(acme.post(SUBMIT, json={"url": AUDIO_URL} | hook), 422)
+    assert document["field"] == "webhook_events"
+
+
+def test_a_blob_of_padding_and_space_over_the_limit_is_refused(tmp_path: Path) -> None:
+    with open_api(tmp_path / "small", max_blob_bytes=5) as api:
+        blob = base64.b64encode(b"x" * 6).decode()
+        problem(api.client().post(SUBMIT, json={"blob": blob}), 413, "payload_too_large")
 
 
 def test_the_same_value_in_both_places_is_no_contradiction(api: Api, acme: httpx.Client) -> None:
