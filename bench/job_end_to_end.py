@@ -66,8 +66,9 @@ def run(plan: Plan) -> Findings:
     agreement = _agreement(mine[-1].text, theirs[-1].text)
     notes = (
         (
-            f"job: {duration:.1f} s of audio, {len(mine)} rounds of {plan.rounds}; {_speed(mine, duration)} x"
-            f" real time as a job, {_speed(theirs, duration)} x as the bare engine."
+            f"job: {duration:.1f} s of audio, {len(mine)} rounds of {plan.rounds};"
+            f" {_speed(mine, duration)} x real time as a job,"
+            f" {_speed(theirs, duration)} x as the bare engine."
         ),
         f"job: seconds of the last job by step: {mine[-1].timings}",
         "job: cold is one run: the server is up and has no worker; the peer's process is started.",
