@@ -6,8 +6,8 @@ import json
 import select
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -86,6 +86,17 @@ class Child:
         except psutil.NoSuchProcess:
             return []
 
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Stop the whole tree while something else is measured, so that it takes no time."""
+        tree = self.tree()
+        for process in tree:
+            process.suspend()
+        try:
+            yield
+        finally:
+            _resume(tree)
+
     def _read(self, seconds: float) -> dict[str, Any]:
         stdout = self._process.stdout
         assert stdout is not None  # noqa: S101 - it was opened as a pipe
@@ -99,9 +110,7 @@ class Child:
 
     def _end(self) -> None:
         tree = self.tree()
-        for process in tree:
-            with suppress(psutil.NoSuchProcess):
-                process.resume()  # it may have been suspended when something else broke
+        _resume(tree)  # it may have been suspended when something else broke
         with suppress(BrokenPipeError):
             self._process.stdin and self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
@@ -115,3 +124,9 @@ class Child:
 
     def _log_tail(self) -> str:
         return self._log.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
+
+
+def _resume(tree: Sequence[psutil.Process]) -> None:
+    for process in tree:
+        with suppress(psutil.NoSuchProcess):
+            process.resume()

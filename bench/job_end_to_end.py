@@ -8,8 +8,8 @@ are suspended, so that their polling does not slow it down; the peer costs nothi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -17,7 +17,6 @@ from statistics import median
 from typing import Any
 
 import httpx
-import psutil
 
 from bench.audio import decoded, long_sample
 from bench.child import Child
@@ -59,7 +58,7 @@ def run(plan: Plan) -> Findings:
     with ExitStack() as stack:
         ours = _start_ours(stack, plan.folder)
         cold_ours = ours.run(audio).wall
-        with _suspended(ours.child):
+        with ours.child.suspended():
             cold_peer, peer = _start_peer(stack, plan.folder)
             cold_peer += peer.run(audio).wall
         mine, theirs = _in_turn(ours, peer, audio, plan)
@@ -90,7 +89,7 @@ def _in_turn(
     deadline = time.monotonic() + (_QUICK_ROUNDS_SECONDS if plan.quick else _ROUNDS_SECONDS)
     for _ in range(plan.rounds):
         mine.append(ours.run(audio))
-        with _suspended(ours.child):
+        with ours.child.suspended():
             theirs.append(peer.run(audio))
         if time.monotonic() > deadline:
             break
@@ -141,19 +140,6 @@ def _start_peer(stack: ExitStack, folder: Path) -> tuple[float, _Peer]:
     began = time.perf_counter()
     child = stack.enter_context(Child("bench.raw_whisper", env=env, log=folder / "raw.log"))
     return time.perf_counter() - began, _Peer(child)
-
-
-@contextmanager
-def _suspended(child: Child) -> Iterator[None]:
-    tree: list[psutil.Process] = child.tree()
-    for process in tree:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in tree:
-            with suppress(psutil.NoSuchProcess):
-                process.resume()
 
 
 def _as_run(meter: Meter, text: str, timings: dict[str, float]) -> _Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from statistics import median
 
 from bench.child import Child
@@ -24,23 +25,15 @@ _WARM_UP_SECONDS = 1.0
 
 
 def run(plan: Plan) -> Findings:
-    """Load both servers in turn; both run all the time, so the idle one is part of the noise."""
+    """Load both servers in turn; ours, which has work left over, is suspended meanwhile."""
     settings = make_settings(plan.folder / "submit", max_workers=1)
-    bare = plan.folder / "bare.db"
     seconds = _QUICK_SECONDS if plan.quick else _SECONDS
     with ExitStack() as stack:
         log = plan.folder / "submit.log"
-        ours = _target(stack.enter_context(embedded_server(settings, log=log, workers=False)))
-        theirs = _target(
-            stack.enter_context(
-                Child("bench.bare_server", str(bare), env=worker_environment(settings), log=log)
-            )
-        )
-        warm = [put_load(target, seconds=_WARM_UP_SECONDS) for target in (ours, theirs)]
-        pairs = [
-            (put_load(ours, seconds=seconds), put_load(theirs, seconds=seconds))
-            for _ in range(plan.rounds)
-        ]
+        ours = stack.enter_context(embedded_server(settings, log=log, workers=False))
+        bare = stack.enter_context(_bare_server(plan.folder / "bare.db", settings, log))
+        warm = _pair(ours, bare, _WARM_UP_SECONDS)
+        pairs = [_pair(ours, bare, seconds) for _ in range(plan.rounds)]
     mine, peer = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     accepted = sum(result.requests - result.errors for result in (warm[0], *mine))
     lost = max(0, accepted - _recorded(settings))
@@ -63,6 +56,16 @@ def run(plan: Plan) -> Findings:
     failures = [f"submit: {errors} errors"] if errors else []
     failures += [f"submit: {lost} accepted jobs are not recorded"] if lost else []
     return Findings(rows=rows, notes=notes, failures=tuple(failures))
+
+
+def _bare_server(database: Path, settings: Settings, log: Path) -> Child:
+    return Child("bench.bare_server", str(database), env=worker_environment(settings), log=log)
+
+
+def _pair(ours: Child, bare: Child, seconds: float) -> tuple[LoadResult, LoadResult]:
+    mine = put_load(_target(ours), seconds=seconds)
+    with ours.suspended():
+        return mine, put_load(_target(bare), seconds=seconds)
 
 
 def _target(server: Child) -> Target:
