@@ -19,6 +19,8 @@ _TRIES = 4
 _FIRST_WAIT_SECONDS = 0.5
 #: What another try may mend: the server is busy, starting, or behind a proxy that is.
 _PASSING = frozenset({429, 502, 503, 504})
+#: Of these, where the server says itself that it did nothing.
+_REFUSED = frozenset({429, 503})
 
 
 class ServerError(TamlilError):
@@ -61,8 +63,8 @@ class ApiClient:
         return self._call("GET", path, params=_given(params)).json()
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """A POST's JSON answer; sent once, since a repeat might do it twice."""
-        return self._call("POST", path, tries=1, json=body).json()
+        """A POST's JSON answer; sent again only when the server did nothing, not to do it twice."""
+        return self._call("POST", path, safe=False, json=body).json()
 
     def delete(self, path: str, **params: Any) -> None:
         """A DELETE, whatever it answers when it succeeds."""
@@ -114,22 +116,28 @@ class ApiClient:
             raise _unreachable(str(httpx.URL(url).copy_with(query=None)), exc) from exc
         _checked(answer)
 
-    def _call(self, method: str, path: str, *, tries: int = _TRIES, **parts: Any) -> httpx.Response:
-        for attempt in range(1, tries + 1):
+    def _call(self, method: str, path: str, *, safe: bool = True, **parts: Any) -> httpx.Response:
+        """`safe`: another try does no harm, whatever became of the one before."""
+        passing = _PASSING if safe else _REFUSED
+        for attempt in range(1, _TRIES + 1):
             wait = _FIRST_WAIT_SECONDS * 2 ** (attempt - 1)
+            last = attempt == _TRIES
             try:
                 answer = self._http.request(method, path, **parts)
-            except httpx.TransportError as exc:
-                if attempt == tries or isinstance(exc, httpx.ConnectError):
-                    raise _unreachable(self.url, exc) from exc
             except httpx.HTTPError as exc:
-                raise _unreachable(self.url, exc) from exc
+                if last or not safe or not _may_pass(exc):
+                    raise _unreachable(self.url, exc) from exc
             else:
-                if attempt == tries or answer.status_code not in _PASSING:
+                if last or answer.status_code not in passing:
                     return _checked(answer)
                 wait = max(wait, _retry_after(answer))
             time.sleep(wait)
         raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+
+def _may_pass(exc: httpx.HTTPError) -> bool:
+    """A connection that broke may hold next time; a server that is not there won't appear."""
+    return isinstance(exc, httpx.TransportError) and not isinstance(exc, httpx.ConnectError)
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
+from gpu_job.models.cache import list_models
 from shared.domain.api_keys import Scope
 from shared.logs import configure_logging
 from shared.ports.platform import Platform
 from shared.services.manage_keys import create_key, list_keys
 from shared.settings import Settings
 from tamlil import console
-from tamlil.needs import has_extra, require_extras
+from tamlil.needs import has_extra, models_for, require_extras
 
 _TENANT = "default"
 
@@ -40,13 +41,29 @@ def serve(
         overrides: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         settings = Settings(**overrides)
         configure_logging(level=settings.log_level, as_json=settings.log_json)
-        if not has_extra("cpu"):
-            console.note("The extra cpu is not installed: jobs will wait until it is.")
+        _warn_unready(settings)
         status = serve_until_signalled(
             EmbeddedServer(settings),
             started=lambda server: _greet(settings, server.url, server.platform),
         )
     raise typer.Exit(status)
+
+
+def _warn_unready(settings: Settings) -> None:
+    """Say beforehand what the first job would have to wait for."""
+    if not has_extra("cpu"):
+        console.note(
+            "The extra cpu is not installed, so no worker can run: pip install 'tamlil[cpu]'"
+        )
+        return
+    wanted = models_for(settings.default_model, diarize=True)
+    here = {status.spec.name for status in list_models(settings.models_dir) if status.installed}
+    absent = [name for name in wanted if name not in here]
+    if absent and not settings.null_engine:
+        console.note(
+            f"Not on this machine yet: {', '.join(absent)}. The first job pulls what it needs;"
+            " to do it now: tamlil models pull"
+        )
 
 
 def first_key(platform: Platform) -> str | None:

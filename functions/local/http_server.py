@@ -82,7 +82,6 @@ class HttpServer:
         """Take no more requests, and wait a little for those under way."""
         self._server.should_exit = True
         self._thread.join(timeout)
-        self._bound.close()
 
     def _run(self) -> None:
         self._server.run(sockets=[self._bound])

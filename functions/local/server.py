@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
@@ -58,10 +59,8 @@ class EmbeddedServer:
         self.url = ""
         self._launcher = launcher
         self._stopping = threading.Event()
+        self._undo = ExitStack()
         self._deployment: LocalDeployment | None = None
-        self._lock: DataLock | None = None
-        self._http: HttpServer | None = None
-        self._deliverer: Deliverer | None = None
         self._loops: list[Loop] = []
 
     @property
@@ -78,23 +77,13 @@ class EmbeddedServer:
             raise
 
     def stop(self) -> None:
-        """End everything; safe to call at any time, and again."""
+        """End everything, in the reverse order of the start; safe to call at any time, and again.
+
+        No new work first, then the workers give their jobs back, then the database is closed.
+        """
         self._stopping.set()
-        if self._http is not None:
-            self._http.stop(_HTTP_STOP_SECONDS)
-        for loop in self._loops:
-            if not loop.join(_LOOP_STOP_SECONDS):
-                _log.warning("the %s loop is still busy", loop.name)
-        if self._deployment is not None:
-            self._stop_workers(self._deployment.platform)
-        if self._deliverer is not None:
-            self._deliverer.close(_LOOP_STOP_SECONDS)
-        if self._deployment is not None:
-            self._deployment.close()
-        if self._lock is not None:
-            self._lock.release()
-        self._http, self._deliverer, self._deployment, self._lock = None, None, None, None
-        self._loops = []
+        self._undo.close()
+        self._deployment = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -109,53 +98,49 @@ class EmbeddedServer:
         self.stop()
 
     def _start(self) -> None:
+        undo = self._undo.callback
         bound = bind(self.settings.host, self.settings.port)
-        try:
-            self._lock = DataLock(self.settings.data_dir)
-            self._deployment = open_local(self.settings, launcher=self._launcher)
-        except BaseException:
-            bound.close()
-            raise
+        undo(bound.close)
+        undo(DataLock(self.settings.data_dir).release)
+        deployment = self._deployment = open_local(self.settings, launcher=self._launcher)
+        undo(deployment.close)
         self.url = url_of(bound, self.settings.host)
-        self._deployment.signer.base_url = self.settings.public_url or self.url
+        deployment.signer.base_url = self.settings.public_url or self.url
         _warn_if_exposed(self.settings.host)
-        api = create_app(self.platform, self.settings)
-        blobs = create_blob_app(self.platform, self._deployment.signer)
-        self._http = HttpServer(_side_by_side(api, blobs), bound)
-        self._http.start()
-        self._start_loops(self._deployment)
+        deliverer = Deliverer(deployment.platform, self._stopping)
+        undo(deliverer.close, _LOOP_STOP_SECONDS)
+        deliverer.start()
+        undo(_stop_workers, deployment.platform)
+        undo(self._join_loops)
+        self._start_loops(deployment, deliverer)
+        api = create_app(deployment.platform, self.settings)
+        blobs = create_blob_app(deployment.platform, deployment.signer)
+        http = HttpServer(_side_by_side(api, blobs), bound)
+        undo(http.stop, _HTTP_STOP_SECONDS)
+        http.start()
 
-    def _start_loops(self, deployment: LocalDeployment) -> None:
+    def _start_loops(self, deployment: LocalDeployment, deliverer: Deliverer) -> None:
         platform = deployment.platform
         jobs = QueuePump(platform.queue, functools.partial(dispatch, platform))
         events = QueuePump(deployment.event_queue, functools.partial(handle_event, platform))
-        self._deliverer = Deliverer(platform, self._stopping)
-        self._deliverer.start()
         self._add("dispatch", jobs.step, _POLL_SECONDS)
         self._add("events", events.step, _POLL_SECONDS)
-        self._add("webhooks", self._deliverer.step, _POLL_SECONDS)
+        self._add("webhooks", deliverer.step, _POLL_SECONDS)
         self._add("sweep", functools.partial(_sweep_once, platform), _SWEEP_SECONDS)
         self._add("workers", WorkerWatch(platform).step, _POLL_SECONDS)
         if self.settings.inbox:
             inbox = Inbox(platform, self.settings.watched_folder)
             self._add("inbox", inbox.step, _INBOX_SECONDS)
-        for loop in self._loops:
-            loop.start()
 
     def _add(self, name: str, step: Callable[[], bool], poll_seconds: float) -> None:
         loop = Loop(name, step, poll_seconds=poll_seconds, stopping=self._stopping)
         self._loops.append(loop)
+        loop.start()
 
-    def _stop_workers(self, platform: Platform) -> None:
-        """Ask all to end, and wait until they have given their jobs back."""
-        for execution in platform.launcher.active():
-            platform.launcher.stop(execution)
-        deadline = time.monotonic() + _WORKER_STOP_SECONDS
-        while platform.launcher.active():
-            if time.monotonic() > deadline:
-                _log.warning("a worker has not ended; its job will go on when its lease runs out")
-                return
-            time.sleep(_WORKER_POLL_SECONDS)
+    def _join_loops(self) -> None:
+        for loop in self._loops:
+            if not loop.join(_LOOP_STOP_SECONDS):
+                _log.warning("the %s loop is still busy", loop.name)
 
     def _running(self) -> LocalDeployment:
         if self._deployment is None:
@@ -169,6 +154,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _stop_workers(platform: Platform) -> None:
+    """Ask all to end, and wait until they have given their jobs back."""
+    for execution in platform.launcher.active():
+        platform.launcher.stop(execution)
+    deadline = time.monotonic() + _WORKER_STOP_SECONDS
+    while platform.launcher.active():
+        if time.monotonic() > deadline:
+            _log.warning("a worker has not ended; its job will go on when its lease runs out")
+            return
+        time.sleep(_WORKER_POLL_SECONDS)
 
 
 def _side_by_side(api: ASGIApp, blobs: ASGIApp) -> ASGIApp:

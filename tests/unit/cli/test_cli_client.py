@@ -116,6 +116,21 @@ def test_a_post_that_may_not_be_repeated_is_sent_once() -> None:
     assert len(seen) == 1
 
 
+def test_a_post_that_the_server_put_off_is_sent_again() -> None:
+    answers = [httpx.Response(429), httpx.Response(503), httpx.Response(201, json={"id": "k"})]
+    with make_client(lambda _: answers.pop(0)) as client:
+        assert client.post("/api/v1/keys", {"name": "x"}) == {"id": "k"}
+
+
+def test_a_post_whose_fate_is_unknown_is_not_sent_again() -> None:
+    with (
+        make_client(lambda _: httpx.Response(502)) as client,
+        pytest.raises(ServerError) as caught,
+    ):
+        client.post("/api/v1/keys", {"name": "x"})
+    assert caught.value.code == "http_502"
+
+
 class Bucket:
     """A server whose signed uploads go to another host."""
 
