@@ -28,6 +28,7 @@ class Item:
     error: dict[str, str] | None = None
     texts: dict[str, str] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     transcript: Any = None
 
     @property
@@ -119,9 +120,7 @@ def _finish(client: ApiClient, item: Item, job: Mapping[str, Any], request: Requ
         item.texts[name] = client.text(path, format=name)
     if request.as_json and request.output.folder is None and request.output.file is None:
         item.transcript = json.loads(client.text(path, format="json"))
-    for warning in job["warnings"]:
-        if not request.quiet:
-            note(f"{source_name(item.source)}: {warning}")
+    item.warnings = list(job["warnings"])
 
 
 def _store(item: Item, names: Mapping[str, str], output: Output) -> None:
@@ -142,6 +141,8 @@ def _present(items: Sequence[Item], request: Request) -> None:
     for item in items:
         if item.error is not None:
             tell_error(f"{item.source}: {item.error['detail']}", code=item.error["code"])
+        if item.warnings and not request.quiet:
+            note(f"{item.source}: {', '.join(item.warnings)}")
     if request.as_json:
         print_json([_document(item) for item in items])
         return
@@ -159,6 +160,7 @@ def _document(item: Item) -> dict[str, Any]:
         "job_id": item.job_id,
         "status": item.status,
         "error": item.error,
+        "warnings": item.warnings,
         "files": [str(path) for path in item.files],
         "transcript": item.transcript,
     }
