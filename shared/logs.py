@@ -14,7 +14,13 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 _QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*")
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+#: What a record carries without being told, and uvicorn's second, coloured copy of its message.
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",
+}
 #: They log each request with its whole URL, or each step of their own.
 _TALKATIVE = ("httpx", "httpcore", "faster_whisper", "libav", "huggingface_hub")
 
