@@ -63,24 +63,21 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
             planned = plan_output(output, formats or [], sources)
         except InvalidRequest as exc:
             console.fail(exc.detail, code=exc.code, status=console.USAGE)
-        args = {
-            "num_speakers": num_speakers,
-            "min_speakers": min_speakers,
-            "max_speakers": max_speakers,
-        }
-        asked_speakers = {name: value for name, value in args.items() if value is not None}
-        wanted: dict[str, Any] = {
-            "model": model,
-            "language": language,
-            "task": str(task),
-            "diarize": diarize or bool(asked_speakers),
-            "diarization_args": asked_speakers or None,
-            "initial_prompt": prompt,
-            "hotwords": hotwords,
-        }
+        speakers = _given(
+            num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers
+        )
+        fields = _given(
+            model=model,
+            language=language,
+            task=str(task),
+            diarize=diarize or bool(speakers),
+            diarization_args=speakers or None,
+            initial_prompt=prompt,
+            hotwords=hotwords,
+        )
         request = Request(
             sources=tuple(sources),
-            fields={name: value for name, value in wanted.items() if value is not None},
+            fields=fields,
             output=planned,
             as_json=as_json,
             quiet=quiet,
@@ -88,8 +85,13 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
         session = (
             remote(server, api_key)
             if server
-            else embedded(model=model, diarize=wanted["diarize"], quiet=quiet)
+            else embedded(model=model, diarize=fields["diarize"], quiet=quiet)
         )
         with session as client:
             status = run(client, request)
     raise typer.Exit(status)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """What was asked for; the rest is the server's to decide."""
+    return {name: value for name, value in values.items() if value is not None}
