@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from shared.domain.deliveries import DeliveryStatus
 from shared.domain.job import Job, JobError, Stage, Status
 from shared.domain.messages import JobEvent, JobQueued, decode
 from shared.ports.job_queue import JobQueue
@@ -40,11 +41,15 @@ from tests.support.world import (
 )
 
 CALLS = (
-    "jobs.create", "jobs.replace", "jobs.delete", "queue.send", "events.publish", "blobs.put",
-    "blobs.delete_prefix", "deliveries.create", "deliveries.replace",
+    "jobs.replace", "jobs.replace", "events.publish", "queue.send", "jobs.create", "jobs.delete",
+    "blobs.put", "blobs.delete_prefix", "deliveries.create", "deliveries.replace",
     "deliveries.delete_for_job", "launcher.start", "launcher.stop",
 )  # fmt: skip
 POINTS = [f"{when} {call}" for call in CALLS for when in ("before", "after")]
+BREAKS = st.none() | st.tuples(
+    st.sampled_from(POINTS), st.sampled_from(["death", "outage", "race"]), st.integers(0, 1)
+)
+Break = tuple[str, str, int] | None
 INDEX = st.integers(0, 7)
 DRAIN_ROUNDS = 60
 
@@ -64,8 +69,6 @@ class PipelineMachine(RuleBasedStateMachine):
         self.ledger = Ledger(world=self.world)
         self.held: list[Job] = []
         self.uploads: list[str] = []
-        self.answers: list[int] = []
-        self.hang_ups = 0
 
     # --- callers -------------------------------------------------------------------------------
 
@@ -73,18 +76,22 @@ class PipelineMachine(RuleBasedStateMachine):
     def there_is_a_job(self) -> None:
         self._submit(None, webhook=HOOK)
 
-    @rule(key=st.sampled_from([None, None, "k1", "k2"]), kind=st.sampled_from(["url", "bytes"]))
-    def submit(self, key: str | None, kind: str) -> None:
+    @rule(
+        kind=st.sampled_from(["url", "bytes", "upload", "short-lived", "k1", "k2"]), breaks=BREAKS
+    )
+    def submit(self, kind: str, breaks: Break) -> None:
         # One key always stands for the same request.
-        changes = {"audio": bytes_audio()} if kind == "bytes" and key is None else {}
-        self._submit(key, webhook=HOOK, idempotency_key=key, **changes)
-
-    @rule(retention=st.sampled_from([None, 50.0]))
-    def submit_upload(self, retention: float | None) -> None:
-        upload_id = f"upl_{len(self.uploads):026d}"
-        self.uploads.append(upload_id)
-        audio = UploadAudio(upload_id=upload_id)
-        self._submit(None, webhook=HOOK, audio=audio, retention_seconds=retention)
+        key = kind if kind in ("k1", "k2") else None
+        changes: dict[str, Any] = {"webhook": HOOK, "idempotency_key": key}
+        if kind == "bytes":
+            changes["audio"] = bytes_audio()
+        elif kind == "upload":
+            self.uploads.append(f"upl_{len(self.uploads):026d}")
+            changes["audio"] = UploadAudio(upload_id=self.uploads[-1])
+        elif kind == "short-lived":
+            changes["retention_seconds"] = 50.0
+        with self.breaking(breaks):
+            self._submit(key, **changes)
 
     def _submit(self, key: str | None, **changes: Any) -> None:
         submission = url_submission(**changes)
@@ -102,9 +109,12 @@ class PipelineMachine(RuleBasedStateMachine):
         self.ledger.attempt(lambda: object_arrived(self.world.platform, key))
 
     @precondition(lambda self: self.ledger.answered)
-    @rule(index=INDEX)
-    def cancel(self, index: int) -> None:
-        job_id = self._answered(index)
+    @rule(index=INDEX, breaks=BREAKS)
+    def cancel(self, index: int, breaks: Break) -> None:
+        with self.breaking(breaks):
+            self._cancel(self._answered(index))
+
+    def _cancel(self, job_id: str) -> None:
         done = self.ledger.attempt(
             lambda: cancel_job(self.world.platform, tenant="acme", job_id=job_id)
         )
@@ -113,11 +123,14 @@ class PipelineMachine(RuleBasedStateMachine):
             self.ledger.cancelled.add(job_id)
 
     @precondition(lambda self: self.ledger.answered)
-    @rule(index=INDEX)
-    def purge(self, index: int) -> None:
+    @rule(index=INDEX, breaks=BREAKS)
+    def purge(self, index: int, breaks: Break) -> None:
         job_id = self._answered(index)
         self.ledger.may_be_gone.add(job_id)
-        self.ledger.attempt(lambda: purge_job(self.world.platform, tenant="acme", job_id=job_id))
+        with self.breaking(breaks):
+            self.ledger.attempt(
+                lambda: purge_job(self.world.platform, tenant="acme", job_id=job_id)
+            )
 
     def _answered(self, index: int) -> str:
         return sorted(self.ledger.answered)[index % len(self.ledger.answered)]
@@ -142,13 +155,16 @@ class PipelineMachine(RuleBasedStateMachine):
                 queue.send(message.body)
                 queue.extend(message.receipt, visibility_seconds=0)
 
-    @rule()
-    def dispatch(self) -> None:
-        self._consume(self.world.deployment.platform.queue, self._dispatch)
+    @rule(breaks=BREAKS)
+    def dispatch(self, breaks: Break) -> None:
+        with self.breaking(breaks):
+            self._consume(self.world.deployment.platform.queue, self._dispatch)
 
-    @rule()
-    def hear_of_events(self) -> None:
-        self._consume(self.world.deployment.event_queue, self._hear)
+    @rule(breaks=BREAKS)
+    def hear_of_events(self, breaks: Break) -> None:
+        with self.breaking(breaks):
+            while self._consume(self.world.deployment.event_queue, self._hear):
+                pass
 
     def _dispatch(self, body: str) -> None:
         dispatch_job(self.world.platform, decode(JobQueued, body).job_id)
@@ -168,62 +184,61 @@ class PipelineMachine(RuleBasedStateMachine):
 
     # --- workers -------------------------------------------------------------------------------
 
-    @rule(index=INDEX, named=st.booleans())
-    def claim(self, index: int, *, named: bool) -> None:
-        platform = self.world.platform
+    @rule(index=INDEX, named=st.booleans(), breaks=BREAKS)
+    def claim(self, index: int, *, named: bool, breaks: Break) -> None:
         running = sorted(self.world.launcher.running)
         execution = running[index % len(running)] if running else None
-        known = sorted(self.ledger.answered)
-        if named and known:
-            job_id = known[index % len(known)]
-            got = self.ledger.attempt(
-                lambda: claim_job(platform, job_id, worker="w", execution=execution)
+        known = sorted(self.ledger.answered) if named else []
+        with self.breaking(breaks):
+            self._claim(execution, known[index % len(known)] if known else None)
+
+    def _claim(self, execution: str | None, job_id: str | None = None) -> None:
+        platform = self.world.platform
+        got = self.ledger.attempt(
+            lambda: (
+                claim_job(platform, job_id, worker="w", execution=execution)
+                if job_id
+                else claim_next(platform, worker="w", execution=execution)
             )
-        else:
-            got = self.ledger.attempt(lambda: claim_next(platform, worker="w", execution=execution))
+        )
         if got is not None:
             self.held.append(got)
 
     @precondition(lambda self: self.held)
-    @rule(index=INDEX, progress=st.floats(0, 1))
-    def progress(self, index: int, progress: float) -> None:
-        job = self._held(index)
-        self._write(
-            job,
-            lambda: report_progress(
-                self.world.platform, job.id, attempt=job.attempt, stage=Stage.TRANSCRIBING,
-                progress=progress,
+    @rule(
+        index=INDEX,
+        what=st.sampled_from(["progress", "complete", "complete", "retry", "fail", "release"]),
+        breaks=BREAKS,
+    )
+    def work(self, index: int, what: str, breaks: Break) -> None:
+        """The newest claim first; old ones are the stale workers that write late."""
+        with self.breaking(breaks):
+            self._work(self.held[-1 - index % len(self.held)], what)
+
+    def _work(self, job: Job, what: str) -> None:
+        platform = self.world.platform
+        error = JobError(code="x", detail="y", retryable=what == "retry")
+        acts: dict[str, Callable[[], Job]] = {
+            "progress": lambda: report_progress(
+                platform, job.id, attempt=job.attempt, stage=Stage.TRANSCRIBING, progress=0.5
             ),
-        )  # fmt: skip
+            "complete": lambda: complete_job(platform, job, make_transcript()),
+            "release": lambda: release_job(platform, job),
+        }
+        after = self.ledger.attempt(acts.get(what, lambda: fail_attempt(platform, job, error)))
+        assert after is None or after.attempt == job.attempt, "a stale attempt was not refused"
 
     @precondition(lambda self: self.held)
-    @rule(index=INDEX)
-    def complete(self, index: int) -> None:
-        job = self._held(index)
-        self._write(job, lambda: complete_job(self.world.platform, job, make_transcript()))
-
-    @precondition(lambda self: self.held)
-    @rule(index=INDEX, retryable=st.booleans())
-    def fail(self, index: int, *, retryable: bool) -> None:
-        job = self._held(index)
-        error = JobError(code="x", detail="y", retryable=retryable)
-        self._write(job, lambda: fail_attempt(self.world.platform, job, error))
-
-    @precondition(lambda self: self.held)
-    @rule(index=INDEX)
-    def release(self, index: int) -> None:
-        job = self._held(index)
-        self._write(job, lambda: release_job(self.world.platform, job))
-
-    def _held(self, index: int) -> Job:
-        """The newest first; old ones are the stale workers that write late."""
-        return self.held[-1 - index % len(self.held)]
-
-    def _write(self, job: Job, act: Callable[[], Job]) -> None:
-        before = self.ledger.find(job.id)
-        if self.ledger.attempt(act) is not None:
-            assert before is not None
-            assert before.attempt == job.attempt, "a stale attempt was not refused"
+    @rule(index=INDEX, what=st.sampled_from(["complete", "retry", "release", "progress"]))
+    def a_hanging_worker_is_replaced_and_then_writes(self, index: int, what: str) -> None:
+        stale = self.held[-1 - index % len(self.held)]
+        self.world.clock.advance(21.0)
+        self.ledger.attempt(lambda: sweep(self.world.platform))
+        self.ledger.check()
+        self.world.clock.advance(10.0)
+        self._claim(None, stale.id)
+        self.ledger.check()
+        self._work(stale, what)
 
     @precondition(lambda self: self.world.launcher.running)
     @rule(index=INDEX, noticed=st.booleans())
@@ -236,21 +251,37 @@ class PipelineMachine(RuleBasedStateMachine):
 
     # --- time, sweep and faults ----------------------------------------------------------------
 
-    @rule(seconds=st.sampled_from([0.5, 3.0, 6.0, 21.0, 61.0, 120.0]))
-    def time_passes(self, seconds: float) -> None:
+    @rule(seconds=st.sampled_from([0.5, 3.0, 6.0, 21.0, 61.0, 120.0]), breaks=BREAKS)
+    def time_passes_and_the_sweep_comes(self, seconds: float, breaks: Break) -> None:
         self.world.clock.advance(seconds)
+        with self.breaking(breaks):
+            self.ledger.attempt(lambda: sweep(self.world.platform))
 
-    @rule()
-    def sweep(self) -> None:
-        self.ledger.attempt(lambda: sweep(self.world.platform))
+    @contextmanager
+    def breaking(self, breaks: Break) -> Iterator[None]:
+        """In the block, a process dies, a port is silent or somebody else is quicker."""
+        if breaks is not None:
+            point, what, skip = breaks
+            actions: dict[str, Action] = {
+                "death": die, "outage": be_unavailable, "race": self._race
+            }  # fmt: skip
+            self.world.faults.once(point, actions[what], skip=skip)
+        yield
+        self.world.faults.clear()
 
-    @rule(
-        point=st.sampled_from(POINTS),
-        action=st.sampled_from([die, be_unavailable]),
-        skip=st.integers(0, 2),
-    )
-    def something_will_break(self, point: str, action: Action, skip: int) -> None:
-        self.world.faults.once(point, action, skip=skip)
+    def _race(self) -> None:
+        """Somebody else acts while a service is between two of its calls."""
+        self.ledger.check()
+        for act in (lambda: sweep(self.world.platform), self._race_of_workers):
+            act()
+            self.ledger.check()
+
+    def _race_of_workers(self) -> None:
+        pending = self.world.deployment.platform.jobs.pending(now=self.world.clock.now(), limit=1)
+        if self.held and not pending:
+            self._work(self.held[-1], "complete")
+        else:
+            self._claim(None)
 
     # --- webhooks ------------------------------------------------------------------------------
 
@@ -258,11 +289,15 @@ class PipelineMachine(RuleBasedStateMachine):
         index=INDEX,
         answer=st.sampled_from([200, 200, 204, 302, 410, 500]),
         during=st.sampled_from(["nothing", "nothing", "death", "overtaken"]),
+        breaks=BREAKS,
     )
-    def deliver(self, index: int, answer: int, during: str) -> None:
+    def deliver(self, index: int, answer: int, during: str, breaks: Break) -> None:
+        while self._consume(self.world.deployment.event_queue, self._hear):
+            pass
         due = self.world.deployment.platform.deliveries.due(now=self.world.clock.now(), limit=8)
         if due:
-            self._deliver(due[index % len(due)].id, answer, during)
+            with self.breaking(breaks):
+                self._deliver(due[index % len(due)].id, answer, during)
 
     @rule(index=INDEX)
     def redeliver(self, index: int) -> None:
@@ -287,7 +322,9 @@ class PipelineMachine(RuleBasedStateMachine):
             return httpx.Response(answer)
 
         delivery = self.world.deployment.platform.deliveries.get(delivery_id)
-        self.ledger.attempt(lambda: self.world.deliver(delivery, receiver))
+        after = self.ledger.attempt(lambda: self.world.deliver(delivery, receiver))
+        if after is not None and delivery_id in self.ledger.accepted and 200 <= answer < 300:
+            assert after.status is DeliveryStatus.DELIVERED, "a success was not kept"
         self.ledger.note_deliveries()
 
     # --- promises ------------------------------------------------------------------------------
@@ -303,6 +340,7 @@ class PipelineMachine(RuleBasedStateMachine):
                 if self._drain_once():
                     break
                 self.world.clock.advance(20.0)
+                self.world.launcher.running.clear()  # every worker ends; dispatch must start more
             self.ledger.check_end()
 
     def _drain_once(self) -> bool:
