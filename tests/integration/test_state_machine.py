@@ -40,18 +40,19 @@ from tests.support.world import (
     url_submission,
 )
 
-CALLS = (
-    "jobs.replace", "jobs.replace", "events.publish", "queue.send", "jobs.create", "jobs.delete",
-    "blobs.put", "blobs.delete_prefix", "deliveries.create", "deliveries.replace",
-    "deliveries.delete_for_job", "launcher.start", "launcher.stop",
-)  # fmt: skip
-POINTS = [f"{when} {call}" for call in CALLS for when in ("before", "after")]
-BREAKS = st.none() | st.tuples(
-    st.sampled_from(POINTS), st.sampled_from(["death", "outage", "race"]), st.integers(0, 1)
-)
+ERASING = ("jobs.delete", "blobs.delete_prefix")
+RECORD = ("jobs.replace", "events.publish", "queue.send")
 Break = tuple[str, str, int] | None
 INDEX = st.integers(0, 7)
 DRAIN_ROUNDS = 60
+
+
+def breaks_at(*calls: str) -> st.SearchStrategy[Break]:
+    """Nothing, or what goes wrong before or after one of these calls."""
+    points = [f"{when} {call}" for call in calls for when in ("before", "after")]
+    return st.none() | st.tuples(
+        st.sampled_from(points), st.sampled_from(["death", "outage", "race"]), st.integers(0, 1)
+    )
 
 
 class PipelineMachine(RuleBasedStateMachine):
@@ -77,7 +78,8 @@ class PipelineMachine(RuleBasedStateMachine):
         self._submit(None, webhook=HOOK)
 
     @rule(
-        kind=st.sampled_from(["url", "bytes", "upload", "short-lived", "k1", "k2"]), breaks=BREAKS
+        kind=st.sampled_from(["url", "bytes", "upload", "short-lived", "k1", "k2"]),
+        breaks=breaks_at("jobs.create", "blobs.put", "queue.send"),
     )
     def submit(self, kind: str, breaks: Break) -> None:
         # One key always stands for the same request.
@@ -109,10 +111,21 @@ class PipelineMachine(RuleBasedStateMachine):
         self.ledger.attempt(lambda: object_arrived(self.world.platform, key))
 
     @precondition(lambda self: self.ledger.answered)
-    @rule(index=INDEX, breaks=BREAKS)
-    def cancel(self, index: int, breaks: Break) -> None:
+    @rule(
+        index=INDEX,
+        purge=st.sampled_from([False, False, True]),
+        breaks=breaks_at(*RECORD, *ERASING, "launcher.stop", "deliveries.delete_for_job"),
+    )
+    def cancel_or_purge(self, index: int, breaks: Break, *, purge: bool) -> None:
+        job_id = self._answered(index)
         with self.breaking(breaks):
-            self._cancel(self._answered(index))
+            if purge:
+                self.ledger.may_be_gone.add(job_id)
+                self.ledger.attempt(
+                    lambda: purge_job(self.world.platform, tenant="acme", job_id=job_id)
+                )
+            else:
+                self._cancel(job_id)
 
     def _cancel(self, job_id: str) -> None:
         done = self.ledger.attempt(
@@ -122,49 +135,26 @@ class PipelineMachine(RuleBasedStateMachine):
             assert done.status is Status.CANCELLED
             self.ledger.cancelled.add(job_id)
 
-    @precondition(lambda self: self.ledger.answered)
-    @rule(index=INDEX, breaks=BREAKS)
-    def purge(self, index: int, breaks: Break) -> None:
-        job_id = self._answered(index)
-        self.ledger.may_be_gone.add(job_id)
-        with self.breaking(breaks):
-            self.ledger.attempt(
-                lambda: purge_job(self.world.platform, tenant="acme", job_id=job_id)
-            )
-
     def _answered(self, index: int) -> str:
         return sorted(self.ledger.answered)[index % len(self.ledger.answered)]
 
     # --- queues --------------------------------------------------------------------------------
 
-    @rule(what=st.sampled_from(["duplicate", "drop", "delay"]))
-    def meddle_with_job_messages(self, what: str) -> None:
-        queue = self.world.deployment.platform.queue
-        for message in queue.receive(limit=1, visibility_seconds=40.0):
-            if what == "drop":
-                queue.delete(message.receipt)
-            elif what == "duplicate":
-                queue.send(message.body)
-                queue.extend(message.receipt, visibility_seconds=0)
-
-    @rule(what=st.sampled_from(["duplicate", "delay"]))
-    def meddle_with_events(self, what: str) -> None:
-        queue = self.world.deployment.event_queue
+    @rule(what=st.sampled_from(["duplicate", "drop", "delay"]), events=st.booleans())
+    def meddle_with_messages(self, what: str, *, events: bool) -> None:
+        deployment = self.world.deployment
+        queue = deployment.event_queue if events else deployment.platform.queue
         for message in queue.receive(limit=1, visibility_seconds=40.0):
             if what == "duplicate":
                 queue.send(message.body)
                 queue.extend(message.receipt, visibility_seconds=0)
+            elif what == "drop" and not events:  # a bus may repeat an event, not lose it
+                queue.delete(message.receipt)
 
-    @rule(breaks=BREAKS)
+    @rule(breaks=breaks_at("jobs.replace", "launcher.start"))
     def dispatch(self, breaks: Break) -> None:
         with self.breaking(breaks):
             self._consume(self.world.deployment.platform.queue, self._dispatch)
-
-    @rule(breaks=BREAKS)
-    def hear_of_events(self, breaks: Break) -> None:
-        with self.breaking(breaks):
-            while self._consume(self.world.deployment.event_queue, self._hear):
-                pass
 
     def _dispatch(self, body: str) -> None:
         dispatch_job(self.world.platform, decode(JobQueued, body).job_id)
@@ -184,7 +174,7 @@ class PipelineMachine(RuleBasedStateMachine):
 
     # --- workers -------------------------------------------------------------------------------
 
-    @rule(index=INDEX, named=st.booleans(), breaks=BREAKS)
+    @rule(index=INDEX, named=st.booleans(), breaks=breaks_at("jobs.replace", "events.publish"))
     def claim(self, index: int, *, named: bool, breaks: Break) -> None:
         running = sorted(self.world.launcher.running)
         execution = running[index % len(running)] if running else None
@@ -208,7 +198,7 @@ class PipelineMachine(RuleBasedStateMachine):
     @rule(
         index=INDEX,
         what=st.sampled_from(["progress", "complete", "complete", "retry", "fail", "release"]),
-        breaks=BREAKS,
+        breaks=breaks_at(*RECORD, "blobs.put"),
     )
     def work(self, index: int, what: str, breaks: Break) -> None:
         """The newest claim first; old ones are the stale workers that write late."""
@@ -227,6 +217,15 @@ class PipelineMachine(RuleBasedStateMachine):
         }
         after = self.ledger.attempt(acts.get(what, lambda: fail_attempt(platform, job, error)))
         assert after is None or after.attempt == job.attempt, "a stale attempt was not refused"
+
+    @rule(breaks=breaks_at(*RECORD, "blobs.put"))
+    def a_worker_does_a_job(self, breaks: Break) -> None:
+        before = len(self.held)
+        self._claim(None)
+        self.ledger.check()
+        with self.breaking(breaks):
+            if len(self.held) > before:
+                self._work(self.held[-1], "complete")
 
     @precondition(lambda self: self.held)
     @rule(index=INDEX, what=st.sampled_from(["complete", "retry", "release", "progress"]))
@@ -251,7 +250,10 @@ class PipelineMachine(RuleBasedStateMachine):
 
     # --- time, sweep and faults ----------------------------------------------------------------
 
-    @rule(seconds=st.sampled_from([0.5, 3.0, 6.0, 21.0, 61.0, 120.0]), breaks=BREAKS)
+    @rule(
+        seconds=st.sampled_from([0.5, 3.0, 6.0, 21.0, 61.0, 120.0]),
+        breaks=breaks_at(*RECORD, *ERASING, "launcher.stop"),
+    )
     def time_passes_and_the_sweep_comes(self, seconds: float, breaks: Break) -> None:
         self.world.clock.advance(seconds)
         with self.breaking(breaks):
@@ -289,11 +291,12 @@ class PipelineMachine(RuleBasedStateMachine):
         index=INDEX,
         answer=st.sampled_from([200, 200, 204, 302, 410, 500]),
         during=st.sampled_from(["nothing", "nothing", "death", "overtaken"]),
-        breaks=BREAKS,
+        breaks=breaks_at("deliveries.create", "deliveries.replace"),
     )
     def deliver(self, index: int, answer: int, during: str, breaks: Break) -> None:
-        while self._consume(self.world.deployment.event_queue, self._hear):
-            pass
+        with self.breaking(breaks):
+            while self._consume(self.world.deployment.event_queue, self._hear):
+                pass
         due = self.world.deployment.platform.deliveries.due(now=self.world.clock.now(), limit=8)
         if due:
             with self.breaking(breaks):
@@ -372,7 +375,7 @@ class PipelineMachine(RuleBasedStateMachine):
 
 TestPipeline = PipelineMachine.TestCase
 TestPipeline.settings = settings(
-    max_examples=40,
+    max_examples=60,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,
