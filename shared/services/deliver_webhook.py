@@ -16,7 +16,13 @@ import httpx
 
 from shared.domain import deliveries
 from shared.domain.deliveries import Delivery, DeliveryAttempt, DeliveryStatus
-from shared.domain.errors import NotFound, Unavailable, UrlRefused, VersionConflict
+from shared.domain.errors import (
+    NotFound,
+    TamlilError,
+    Unavailable,
+    UrlRefused,
+    VersionConflict,
+)
 from shared.domain.job import Job
 from shared.ports.platform import Platform
 from shared.services.build_payload import build_payload
@@ -87,13 +93,24 @@ def _lock(platform: Platform, delivery_id: str) -> Delivery | None:
 def _attempt(
     platform: Platform, delivery: Delivery, job: Job | None, client: httpx.Client
 ) -> _Outcome:
-    """Send it; a transcript that can't be read uses up the schedule as a receiver's fault does."""
+    """Send it; what goes wrong on our side uses up the schedule as a receiver's fault does.
+
+    An attempt that is not recorded comes again after its lock, without end.
+    """
     started = platform.clock.now()
     try:
         body = build_payload(platform, delivery, job)
     except Unavailable as exc:
         return _Outcome(attempt=DeliveryAttempt(at=started, duration_seconds=0.0, error=exc.detail))
-    return _send(platform, delivery, body, client)
+    try:
+        return _send(platform, delivery, body, client)
+    except TamlilError:
+        raise  # a store that is away, or a server that stops: the attempt shall come again
+    except Exception:  # noqa: BLE001 - told in full; an unrecorded attempt would loop
+        _log.exception("webhook attempt failed", extra={"delivery_id": delivery.id})
+        spent = round(platform.clock.now() - started, 3)
+        error = "the attempt met an unexpected fault; the log has the details"
+        return _Outcome(attempt=DeliveryAttempt(at=started, duration_seconds=spent, error=error))
 
 
 def _send(platform: Platform, delivery: Delivery, body: bytes, client: httpx.Client) -> _Outcome:
@@ -142,7 +159,7 @@ def _retry_after(response: httpx.Response, now: float) -> float | None:
         return min(float(value[:9]), _LONGEST_RETRY_AFTER)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year of twenty digits
         return None
     # RFC 9110 dates are GMT, also where the zone says "-0000", which Python reads as no zone.
     wait = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now

@@ -337,3 +337,22 @@ def test_a_schedule_of_ones_own_is_kept(world: World) -> None:
         advance(wait)
         attempt(world, delivery, ModelReceiver(answers=[500]))
     assert stored(world, delivery).status is DeliveryStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    "value", ["Fri, 31 Dec 99999999999999999999 23:59:59 GMT", "Fri, 31 Dec 9999999999 23:59:59"]
+)
+def test_a_retry_after_without_sense_does_not_undo_a_success(world: World, value: str) -> None:
+    delivery = due(world)
+    after = attempt(world, delivery, ModelReceiver(headers={"retry-after": value}))
+    assert after.status is DeliveryStatus.DELIVERED
+
+
+def test_a_fault_of_ours_uses_up_the_schedule_instead_of_looping(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = ModelReceiver(faults=[RuntimeError("secret detail")])
+    after = attempt(world, due(world), receiver)
+    assert after.next_attempt_at == world.clock.now() + DEFAULT_SCHEDULE[1]
+    assert "secret detail" not in (after.attempts[0].error or "")
+    assert "secret detail" in caplog.text
