@@ -23,6 +23,7 @@ DENIED_PORTS = frozenset(
 )
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?\Z")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_LARGEST_PORT = 65_535
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +64,13 @@ class UrlPolicy:
         raise UrlRefused(msg, field="url")
 
     def allows_port(self, port: int) -> bool:
-        """Say whether a request may go to this port."""
+        """Say whether a request may go to this port.
+
+        A port past the largest must not reach the system, which takes it modulo 65,536: 65558 is
+        then 22.
+        """
+        if not 0 < port <= _LARGEST_PORT:
+            return False
         if self.allowed_ports is not None:
             return port in self.allowed_ports
         return port not in DENIED_PORTS
@@ -82,7 +89,8 @@ def check_url(url: str | httpx.URL, policy: UrlPolicy) -> None:
         _refuse(f"url is longer than {MAX_URL_LENGTH} characters")
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as exc:
+        _ = parsed.host  # decodes an ``xn--`` name, as the client will when it sends
+    except (httpx.InvalidURL, UnicodeError) as exc:
         msg = "url is malformed"
         raise UrlRefused(msg, field="url") from exc
     if parsed.scheme not in policy.allowed_schemes:

@@ -170,3 +170,15 @@ def test_a_shown_url_carries_no_credentials() -> None:
     shown = display_url("https://user:pass@example.com:8443/a/b.mp3?sig=secret#x")
     assert shown == "https://example.com:8443/a/b.mp3"
     assert display_url("http://[v1.a]/?sig=secret") == "(malformed url)"
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "65558", "99999", "-1"])
+def test_a_port_that_the_system_would_take_for_another_is_refused(port: str) -> None:
+    with pytest.raises(UrlRefused, match="port"):
+        check_url(f"http://example.com:{port}/", STRICT)
+
+
+@pytest.mark.parametrize("host", ["xn--a", "xn--"])
+def test_a_name_that_the_client_could_not_decode_is_refused(host: str) -> None:
+    with pytest.raises(UrlRefused, match="malformed"):
+        check_url(f"http://{host}/", STRICT)
