@@ -20,6 +20,8 @@ from shared.domain.errors import SourceError
 #: No protocol has this name, so nothing but the opened file itself can be read.
 _NO_NESTED_FILES = {"protocol_whitelist": "none"}
 _MOST_FAULTS = 1000
+#: No encoder makes longer frames; a decoder would give a few bytes of a bomb gigabytes at once.
+_MOST_FRAME_SAMPLES = 1 << 20
 #: Containers whose header states the length; for others FFmpeg estimates it from the bit rate.
 _STATED_LENGTH = ("flac", "mp4", "matroska", "ogg", "aiff", "caf")
 #: Below this, encoder padding and rounding explain a difference.
@@ -77,7 +79,10 @@ def decode(
 
     with path.open("rb") as stream:
         try:
-            container = av.open(stream, container_options=_NO_NESTED_FILES)
+            # Tags are no part of the sound, and many are in a code page and not in UTF-8.
+            container = av.open(
+                stream, container_options=_NO_NESTED_FILES, metadata_errors="replace"
+            )
         except (av.error.FFmpegError, IndexError) as exc:
             # PyAV answers IndexError to formats that have no demuxer for a plain file.
             msg = "the file is not audio or video that FFmpeg can read"
@@ -95,6 +100,7 @@ def decode(
 def _decode_track(container: Any, collector: SampleCollector, *, cut_short: bool) -> DecodedAudio:
     track = container.streams.best("audio") or container.streams.audio[0]
     track.thread_type = "AUTO"
+    track.codec_context.options = {"max_samples": str(_MOST_FRAME_SAMPLES)}
     for frame in _frames(container, track, collector):
         collector.add(frame, _leading_seconds(container, frame))
     collector.finish()

@@ -12,6 +12,8 @@ from shared.domain.errors import SourceError, Stopped
 
 SAMPLE_RATE = 16_000
 _FULL_SCALE = 32_768
+#: Hz. At a stated 1 Hz, each sample of a file of a few bytes would become 16,000.
+_LEAST_RATE = 1000
 _REPORT_EVERY = 10.0
 _MOST_LEADING_SILENCE = 60.0
 _LEAST_LEADING_SILENCE = 0.1
@@ -46,10 +48,11 @@ class SampleCollector:
         """Take a frame; before the first, as much silence as the track starts late (seconds).
 
         Raises:
-            SourceError: ``audio_too_long``.
+            SourceError: ``audio_too_long``, ``source_unreadable``.
         """
         import av
 
+        self._check_frame(frame)
         if not self._format and _LEAST_LEADING_SILENCE < leading <= _MOST_LEADING_SILENCE:
             self.samples += bytes(4 * round(leading * SAMPLE_RATE))
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -68,13 +71,24 @@ class SampleCollector:
             self._keep(self._resampler.resample(None))
             self._resampler = None
 
+    def _check_frame(self, frame: Any) -> None:
+        """Before it is resampled: what a frame grows to is known by then."""
+        if frame.sample_rate < _LEAST_RATE:
+            msg = f"the sample rate is {frame.sample_rate} Hz; at least {_LEAST_RATE} Hz is needed"
+            raise SourceError(msg)
+        if self.seconds + frame.samples / frame.sample_rate > self.max_seconds:
+            raise self._too_long()
+
+    def _too_long(self) -> SourceError:
+        msg = f"the audio is longer than the limit of {self.max_seconds:g} seconds"
+        return SourceError(msg, code="audio_too_long")
+
     def _keep(self, frames: list[Any]) -> None:
         for frame in frames:
             scaled = frame.to_ndarray().astype(np.float32) / np.float32(_FULL_SCALE)
             self.samples += scaled.tobytes()
         if self.seconds > self.max_seconds:
-            msg = f"the audio is longer than the limit of {self.max_seconds:g} seconds"
-            raise SourceError(msg, code="audio_too_long")
+            raise self._too_long()
         if self.seconds - self._reported >= _REPORT_EVERY:
             self._reported = self.seconds
             self.on_progress(self.seconds)

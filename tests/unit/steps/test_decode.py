@@ -159,3 +159,33 @@ def test_decoding_stops_when_told_to(tmp_path: Path) -> None:
     asked = iter([False, False, True])
     with pytest.raises(Stopped):
         decode(path, max_seconds=60, on_progress=lambda _: None, should_stop=lambda: next(asked))
+
+
+def test_tags_that_are_not_utf8_do_no_harm(tmp_path: Path) -> None:
+    path = write_audio(tmp_path / "a.wav", tone(1))
+    title = "שיחה".encode("cp1255")
+    info = b"LIST" + (12 + len(title)).to_bytes(4, "little") + b"INFOINAM"
+    tags = info + len(title).to_bytes(4, "little") + title
+    riff = bytearray(path.read_bytes() + tags)
+    riff[4:8] = (len(riff) - 8).to_bytes(4, "little")
+    path.write_bytes(riff)
+    assert _decode(path).duration == pytest.approx(1, abs=0.01)
+
+
+def test_a_rate_that_makes_hours_of_a_few_bytes_is_refused(tmp_path: Path) -> None:
+    path = write_audio(tmp_path / "a.wav", tone(1))
+    riff = bytearray(path.read_bytes())
+    riff[24:32] = (10).to_bytes(4, "little") + (20).to_bytes(4, "little")
+    path.write_bytes(riff)
+    error = _raised(path)
+    assert error.code == "source_unreadable"
+    assert "10 Hz" in error.detail
+
+
+def test_a_frame_longer_than_any_encoder_makes_is_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_audio(tmp_path / "a.flac", tone(2), codec="flac")
+    assert _decode(path).duration == pytest.approx(2)
+    monkeypatch.setattr("gpu_job.steps.decode._MOST_FRAME_SAMPLES", 1000)
+    assert _raised(path).code == "source_unreadable"
