@@ -24,7 +24,8 @@ from shared.ports.blob_store import BlobInfo
 from shared.ports.platform import Platform
 
 _CHUNK_BYTES = 1 << 20
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+#: No object is so large that more digits would be needed; Python refuses to read thousands.
+_RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
 _ANY_TYPE = "application/octet-stream"
 
 

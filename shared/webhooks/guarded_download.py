@@ -174,6 +174,10 @@ def _too_large(max_bytes: int) -> SourceError:
 def _filename(response: httpx.Response) -> str | None:
     message = Message()
     message["Content-Disposition"] = response.headers.get("Content-Disposition", "")
-    name = message.get_filename() or PurePosixPath(response.url.path).name
+    try:
+        given = message.get_filename()
+    except (TypeError, ValueError):  # the parser's own, for continuations without sense
+        given = None
+    name = given or PurePosixPath(response.url.path).name
     bare = _UNSAFE_IN_NAMES.split(name)[-1].strip(" .")
     return bare[-_LONGEST_NAME:] or None

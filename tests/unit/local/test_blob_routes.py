@@ -174,3 +174,8 @@ def test_another_content_type_than_the_signed_one_is_refused(
     )
     answer = client.put(upload.signed.url, content=b"x", headers={"Content-Type": "text/html"})
     assert (answer.status_code, answer.json()["code"]) == (422, "content_type_mismatch")
+
+
+def test_a_range_of_thousands_of_digits_is_ignored(client: TestClient, url: str) -> None:
+    answer = client.get(url, headers={"Range": f"bytes={'9' * 5000}-"})
+    assert (answer.status_code, answer.content) == (200, CONTENT)

@@ -87,6 +87,8 @@ def test_a_body_without_a_length_is_saved_and_its_total_unknown(tmp_path: Path) 
         ('attachment; filename="../../etc/passwd"', "passwd"),
         ('attachment; filename="..\\\\..\\\\boot.ini"', "boot.ini"),
         ('attachment; filename=".."', None),
+        ("attachment; filename*0*=utf-8''a; filename*=1*=b", "a.mp3"),
+        ("attachment; filename*=idna'''''", "a.mp3"),
         ("attachment", "a.mp3"),
     ],
 )
