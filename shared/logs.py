@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 _QUERY = re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 #: What a record carries without being told, and uvicorn's second, coloured copy of its message.
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
@@ -46,6 +47,11 @@ def redact(text: str) -> str:
     return _QUERY.sub(r"\1?...", text)
 
 
+def _one_line(text: str) -> str:
+    """Nobody's file name or header shall look like a line of its own, or steer a terminal."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def _extras(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
 
@@ -61,7 +67,8 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Render one line, and the trace below it."""
         pairs = "".join(f" {name}={value}" for name, value in _extras(record).items())
-        line = f"{_time(record)} {record.levelname:7} {record.getMessage()}{pairs}"
+        told = _one_line(f"{record.getMessage()}{pairs}")
+        line = f"{_time(record)} {record.levelname:7} {told}"
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
         return redact(line + trace)
 

@@ -171,3 +171,14 @@ def test_persisting_does_not_argue_with_a_refusal() -> None:
     with pytest.raises(StaleAttempt):
         persist(write, patience_seconds=60)
     assert calls == [1]
+
+
+def test_a_stranger_s_text_makes_no_line_of_its_own(root_logger: logging.Logger) -> None:
+    stream = io.StringIO()
+    configure_logging(level="INFO", as_json=False, context=LogContext(), stream=stream)
+    logging.getLogger("tamlil.test").info(
+        "took %s", "a\n2026 ERROR forged", extra={"x": "\x1b[2J\r"}
+    )
+    (line,) = stream.getvalue().splitlines()
+    assert "a\\n2026 ERROR forged" in line
+    assert "\x1b" not in line
