@@ -12,12 +12,22 @@ Options may lie beside the audio, as ``<file>.json``, put there first. What is r
 
 from __future__ import annotations
 
+import errno
 import logging
 import mimetypes
 from pathlib import Path
 
 from functions.intake.handle import Arrival, handle, inbox_key
-from functions.local.inbox_files import DONE_FOLDER, Dropped, Signature, scan, signature_of
+from functions.local.inbox_files import (
+    DONE_FOLDER,
+    Dropped,
+    Signature,
+    display_name,
+    read_beside,
+    scan,
+    signature_of,
+    write_beside,
+)
 from functions.local.sidecar import read_wishes
 from shared.domain.api_keys import check_tenant
 from shared.domain.errors import InvalidRequest, TamlilError, Unavailable
@@ -25,6 +35,9 @@ from shared.domain.job import Job
 from shared.ports.platform import Platform
 
 _log = logging.getLogger(__name__)
+
+#: Bytes of an error file: what a refusal says is far shorter.
+_LONGEST_REFUSAL = 64 << 10
 
 #: A file and its options, as one look sees them.
 _Look = tuple[Signature, Signature | None]
@@ -42,8 +55,10 @@ class Inbox:
     def step(self) -> bool:
         """Take every file that was there, unchanged, at the look before.
 
+        A file that makes trouble does not hold up the others, which may be another tenant's.
+
         Raises:
-            Unavailable: the folder can't be read, or a store did not answer.
+            Unavailable: the folder or a file can't be read, or a store did not answer.
         """
         try:
             self._root.mkdir(parents=True, exist_ok=True)
@@ -52,12 +67,18 @@ class Inbox:
             msg = f"the watched folder can't be read: {exc.strerror}"
             raise Unavailable(msg, code="inbox_unusable") from exc
         before, self._seen = self._seen, {}
+        trouble: Unavailable | None = None
         for dropped in found:
             look = (dropped.signature, signature_of(dropped.sidecar))
             self._seen[dropped.path] = look
             if before.get(dropped.path) == look and self._settled.get(dropped.path) != look:
-                self._take(dropped, look)
+                try:
+                    self._take(dropped, look)
+                except Unavailable as exc:
+                    trouble = exc
         self._settled = {path: look for path, look in self._settled.items() if path in self._seen}
+        if trouble is not None:
+            raise trouble
         return False
 
     def _take(self, dropped: Dropped, look: _Look) -> None:
@@ -96,7 +117,7 @@ class Inbox:
         if signature_of(dropped.path) != dropped.signature:
             self._platform.blobs.delete(key)
             raise Unavailable("the file changed while it was read", code="file_changed")
-        arrival = Arrival(key=key, filename=dropped.path.name, owned=True, wishes=wishes)
+        arrival = Arrival(key=key, filename=display_name(dropped.path), owned=True, wishes=wishes)
         return self._arrive(arrival)
 
     def _arrive(self, arrival: Arrival) -> Job:
@@ -116,6 +137,8 @@ class Inbox:
         target = (done / dropped.name).with_name(f"{job.id}-{dropped.path.name}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.parent.resolve().is_relative_to((self._root / dropped.tenant).resolve()):
+                raise OSError(errno.ELOOP, f"{DONE_FOLDER} leads out of the tenant's folder")
             if signature_of(dropped.sidecar) is not None:
                 dropped.sidecar.replace(target.with_name(f"{target.name}.json"))
             dropped.path.replace(target)
@@ -129,7 +152,7 @@ class Inbox:
         )
         _log.warning("refused a dropped file: %s", exc.detail, extra={"code": exc.code})
         try:
-            dropped.error_file.write_text(text, encoding="utf-8")
+            write_beside(dropped.error_file, text)
         except OSError as error:
             _log.warning("the refusal can't be told beside the file: %s", error.strerror)
 
@@ -143,6 +166,7 @@ def _mark(dropped: Dropped, look: _Look) -> str:
 
 def _was_refused(dropped: Dropped, mark: str) -> bool:
     try:
-        return f"[{mark}]" in dropped.error_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        told = read_beside(dropped.error_file, most_bytes=_LONGEST_REFUSAL) or b""
+    except OSError:
         return False
+    return f"[{mark}]".encode() in told

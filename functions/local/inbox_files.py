@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ERROR_SUFFIX = ".error.txt"
 SIDECAR_SUFFIX = ".json"
@@ -76,6 +78,45 @@ def signature_of(path: Path) -> Signature | None:
     if not stat.S_ISREG(status.st_mode):
         return None
     return Signature(size=status.st_size, modified_ns=status.st_mtime_ns, inode=status.st_ino)
+
+
+def read_beside(path: Path, *, most_bytes: int) -> bytes | None:
+    """At most so many bytes of a file that somebody put beside the audio; None when there is none.
+
+    Raises:
+        OSError: it can't be read, or is a link or a pipe, which would lead elsewhere or block.
+    """
+    try:
+        with _open_plain(path, os.O_RDONLY) as file:
+            return file.read(most_bytes)
+    except FileNotFoundError:
+        return None
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Write a text for people; a link that lies there is not followed.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    with _open_plain(path, os.O_WRONLY | os.O_CREAT) as file:
+        file.truncate(0)
+        file.write(text.encode("utf-8", "replace"))  # names may hold bytes that are no UTF-8
+
+
+def display_name(path: Path) -> str:
+    """A file's name as text that every answer and log can hold."""
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "_" for char in name)
+
+
+def _open_plain(path: Path, flags: int) -> IO[bytes]:
+    """Whoever may drop files may also put links and pipes there, and the server may do more."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "wb")
 
 
 def _look(root: Path, path: Path) -> Dropped | None:

@@ -54,8 +54,11 @@ def write_file(path: Path, chunks: Iterable[bytes], content_type: bytes) -> tupl
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:
-    """A file's bytes; one that can't be read raises `Unavailable`."""
-    with translated(), path.open("rb") as file:
+    """A file's bytes; one that can't be read, or is a link, raises `Unavailable`.
+
+    Who may drop a file for us could swap it for a link to one that only we may read.
+    """
+    with translated(), os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
         while chunk := file.read(_COPY_BYTES):
             yield chunk
 
