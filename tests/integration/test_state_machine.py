@@ -290,7 +290,7 @@ class PipelineMachine(RuleBasedStateMachine):
     @rule(
         index=INDEX,
         answer=st.sampled_from([200, 200, 204, 302, 410, 500]),
-        during=st.sampled_from(["nothing", "nothing", "death", "overtaken"]),
+        during=st.sampled_from(["nothing", "death", "overtaken"]),
         breaks=breaks_at("deliveries.create", "deliveries.replace"),
     )
     def deliver(self, index: int, answer: int, during: str, breaks: Break) -> None:

@@ -70,6 +70,18 @@ def test_a_strike_that_comes_second_is_tried_on_the_newer_record(world: World) -
     assert (after.status, after.outbox) == (Status.COMPLETED, ())
 
 
+def test_a_strike_leaves_an_event_that_was_added_meanwhile(world: World) -> None:
+    job = world.submit()
+
+    def complete_while_the_bus_is_down() -> None:
+        world.faults.always("before events.publish")
+        complete_job(world.platform, world.job(job), make_transcript())
+
+    world.faults.once("after events.publish", complete_while_the_bus_is_down)
+    world.claim(job)
+    assert [event.id for event in world.job(job).outbox] == [f"{job.id}_completed"]
+
+
 def test_a_store_that_fails_at_the_strike_leaves_the_event_for_the_sweep(world: World) -> None:
     job = world.processing()
     world.faults.once("before jobs.replace", be_unavailable, skip=1)
