@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -17,6 +17,10 @@ from shared.domain.errors import InvalidRequest
 
 T = TypeVar("T")
 Document = dict[str, Any]
+_Reader = Callable[[Any], Any]
+
+#: Most values of a record are one of these, and stand for themselves.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
 
 
 def to_document(value: object) -> Document:
@@ -43,8 +47,12 @@ def from_document(cls: type[T], document: Mapping[str, Any]) -> T:
 
 
 def _encode(value: object) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    kind: type = type(value)
+    if kind in _PLAIN:
+        return value
+    names = _field_names(kind)
+    if names is not None:
+        return {name: _encode(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
@@ -56,37 +64,53 @@ def _encode(value: object) -> Any:
 
 
 @cache
-def _hints(cls: type) -> dict[str, Any]:
-    return get_type_hints(cls)
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    """The fields of a dataclass, None of any other type; asked for every value, so remembered."""
+    if not dataclasses.is_dataclass(kind):
+        return None
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _decode_dataclass(cls: Any, document: Mapping[str, Any]) -> Any:
-    hints = _hints(cls)
-    known = {f.name for f in dataclasses.fields(cls)}
-    fields = {name: _decode(hints[name], item) for name, item in document.items() if name in known}
+    readers = _readers(cls)
+    fields = {name: readers[name](item) for name, item in document.items() if name in readers}
     return cls(**fields)
 
 
-def _decode(hint: Any, value: Any) -> Any:
-    if value is None:
-        return None
+@cache
+def _readers(cls: type) -> dict[str, _Reader]:
+    """How to read each field; worked out once a class, because hints are slow to take apart."""
+    hints = get_type_hints(cls)
+    return {field.name: _optional(_reader(hints[field.name])) for field in dataclasses.fields(cls)}
+
+
+def _optional(reader: _Reader) -> _Reader:
+    return lambda value: None if value is None else reader(value)
+
+
+def _reader(hint: Any) -> _Reader:
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return _decode_union(args, value)
+        return _union_reader(args)
     if origin in (tuple, frozenset):
-        return origin(_decode(args[0], item) for item in value)
-    if origin is not None and isinstance(value, Mapping):
-        return {key: _decode(args[1], item) for key, item in value.items()}
+        item = _reader(args[0])
+        return lambda value: origin(item(one) for one in value)
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        item = _reader(args[1])
+        return lambda value: {key: item(one) for key, one in value.items()}
     if dataclasses.is_dataclass(hint):
-        return _decode_dataclass(hint, value)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(value)
-    return float(value) if hint is float else value
+        return lambda value: _decode_dataclass(hint, value)
+    if hint is float or (isinstance(hint, type) and issubclass(hint, Enum)):
+        reader: _Reader = hint
+        return reader
+    return lambda value: value
 
 
-def _decode_union(args: tuple[Any, ...], value: Any) -> Any:
+def _union_reader(args: tuple[Any, ...]) -> _Reader:
     """Pick the arm that fits: a list goes to the tuple arm, anything else to the first other."""
     arms = [arm for arm in args if arm is not type(None)]
-    is_list = isinstance(value, list | tuple)
-    fitting = [arm for arm in arms if (get_origin(arm) in (tuple, frozenset)) == is_list]
-    return _decode((fitting or arms)[0], value)
+    lists = [arm for arm in arms if get_origin(arm) in (tuple, frozenset)]
+    others = [arm for arm in arms if arm not in lists]
+    for_list = _reader((lists or others)[0])
+    for_other = _reader((others or lists)[0])
+    return lambda value: (for_list if isinstance(value, list | tuple) else for_other)(value)

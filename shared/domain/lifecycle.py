@@ -40,13 +40,15 @@ class Timing:
     """Seconds that steer retries and the sweep.
 
     - lease_seconds: how long a claim holds without renewal
-    - redispatch_seconds: after which a pending job is sent again
+    - redispatch_seconds: after which a pending job is sent again; grows with the time it waited
+    - longest_redispatch_seconds: up to this
     - outbox_retry_seconds: after which an unpublished event is sent again
     - retry_backoff_seconds: first wait before another attempt; doubles each time
     """
 
     lease_seconds: float = 60.0
     redispatch_seconds: float = 60.0
+    longest_redispatch_seconds: float = 60.0
     outbox_retry_seconds: float = 10.0
     retry_backoff_seconds: float = 5.0
 
@@ -78,10 +80,16 @@ def dispatched(job: Job, *, now: float, timing: Timing, launching: bool) -> Job:
         replace(
             job,
             launches=job.launches + launching,
-            redispatch_at=now + timing.redispatch_seconds,
+            redispatch_at=now + _redispatch_wait(job, now=now, timing=timing),
             updated_at=now,
         )
     )
+
+
+def _redispatch_wait(job: Job, *, now: float, timing: Timing) -> float:
+    """As long as the job has waited already: in a long queue most messages find no free worker."""
+    waited = min(now - job.created_at, timing.longest_redispatch_seconds)
+    return max(timing.redispatch_seconds, waited)
 
 
 def launch_failed(job: Job) -> Job:

@@ -40,15 +40,16 @@ def dispatch_job(platform: Platform, job_id: str) -> Dispatch:
     if job.launches >= platform.limits.max_launches:
         _give_up(platform, job)
         return Dispatch.GAVE_UP
-    launching = _needs_worker(platform)
+    if not _needs_worker(platform):
+        # Nothing to write: a worker that ends its job claims the next, and if none does, the time
+        # that was set with the record has the sweep send again.
+        return Dispatch.WORKER_BUSY
     try:
         stored = platform.jobs.replace(
-            lifecycle.dispatched(job, now=now, timing=platform.timing, launching=launching)
+            lifecycle.dispatched(job, now=now, timing=platform.timing, launching=True)
         )
     except VersionConflict:
         return Dispatch.NOTHING_TO_DO  # another dispatcher, a worker or a cancel was faster
-    if not launching:
-        return Dispatch.WORKER_BUSY
     try:
         platform.launcher.start(job_id=job.id, attempt=job.attempt + 1)
     except Unavailable:

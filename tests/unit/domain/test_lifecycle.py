@@ -217,6 +217,16 @@ def test_dispatching_counts_the_workers_started_for_a_job() -> None:
     assert processing(busy, now=NOW + 3).launches == 0
 
 
+def test_a_job_that_waited_long_is_sent_again_less_often() -> None:
+    timing = Timing(redispatch_seconds=5, longest_redispatch_seconds=60)
+    waits = []
+    for age in (1, 20, 500):
+        job = lifecycle.dispatched(pending(), now=NOW + age, timing=timing, launching=False)
+        assert job.redispatch_at is not None
+        waits.append(job.redispatch_at - NOW - age)
+    assert waits == [5, 20, 60]
+
+
 def test_an_unfinished_job_always_has_a_wake_time() -> None:
     started = processing()
     retried = lifecycle.attempt_failed(started, attempt=1, error=OURS, now=NOW, timing=TIMING)

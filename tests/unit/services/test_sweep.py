@@ -38,7 +38,7 @@ def test_a_pending_job_is_sent_again_and_again_until_somebody_claims_it(world: W
     job = world.submit()
     world.queued()
     for _ in range(3):
-        step(world, world.platform.timing.redispatch_seconds)
+        step(world, world.platform.timing.longest_redispatch_seconds)
         assert world.queued() == [job.id]
     world.claim(job)
     step(world, 1)
