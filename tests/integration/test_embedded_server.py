@@ -74,6 +74,26 @@ def test_one_slow_receiver_holds_up_no_other(running: Running) -> None:
             release.set()
 
 
+def test_no_worker_waits_for_a_webhook(running: Running) -> None:
+    """The one worker goes on to the next job while a receiver keeps the first one's webhook."""
+    release = threading.Event()
+
+    def script(_: str) -> Iterable[bytes]:
+        release.wait(60)
+        yield response(status="204 No Content")
+
+    with ScriptedServer(script).running() as slow:
+        try:
+            told = running.submit_bytes(webhook_url=slow.url())
+            wait_for(lambda: slow.heads)
+            assert running.job(told)["status"] == "completed"
+            assert running.finished(running.submit_bytes())["status"] == "completed"
+            assert len(running.server.platform.launcher.active()) == 1
+            assert running.deliveries()[0]["attempts"] == []
+        finally:
+            release.set()
+
+
 def test_a_signed_upload_starts_its_job_when_the_bytes_are_there(running: Running) -> None:
     created = running.http.post("/api/v1/uploads", json={"size_bytes": 5, "transcribe": {}}).json()
     assert created["url"].startswith(f"{running.server.url}/blobs/")

@@ -70,6 +70,9 @@ def running_server(
         "null_engine": True,
         "allow_loopback_urls": True,
         "retry_backoff_seconds": 0.1,
+        # Waiting is asking again and again; on a busy machine for longer than a burst lasts.
+        "rate_limit": 1_000_000,
+        "rate_burst": 1_000_000,
     }
     settings = make_settings(data_dir, **(defaults | overrides))
     with EmbeddedServer(settings, launcher=launcher) as server:
