@@ -55,7 +55,7 @@ class DeliveryStore(Protocol):
         ...
 
     def query(self, query: DeliveryQuery) -> DeliveryPage:
-        """A tenant's deliveries, newest first, ties by larger id first.
+        """A tenant's deliveries, newest first, of one time the larger id first.
 
         Raises:
             InvalidRequest: code ``invalid_cursor``.

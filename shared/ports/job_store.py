@@ -80,7 +80,9 @@ class JobStore(Protocol):
         ...
 
     def query(self, query: JobQuery) -> JobPage:
-        """A tenant's jobs, newest first, ties by larger id first; a cursor goes on exactly where a page ended.
+        """A tenant's jobs, newest first, of one time the larger id first.
+
+        A cursor goes on exactly where a page ended.
 
         Raises:
             InvalidRequest: code ``invalid_cursor``, the cursor is not one of this store's.
