@@ -35,6 +35,7 @@ _BY_CODE = {
     "invalid_json": 400,
     "invalid_multipart": 400,
     "client_disconnected": 400,
+    "upload_too_slow": 408,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
 }

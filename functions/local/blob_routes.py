@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import anyio
 import anyio.from_thread
 import anyio.to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from functions.api.errors import install
 from functions.intake.handle import Arrival, handle
@@ -26,6 +28,9 @@ from shared.ports.platform import Platform
 _CHUNK_BYTES = 1 << 20
 #: No object is so large that more digits would be needed; Python refuses to read thousands.
 _RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
+_MOST_UPLOADS = 64
+#: A client that sends nothing for so long (seconds) is gone, or keeps a place from others.
+_SILENCE_SECONDS = 60.0
 _ANY_TYPE = "application/octet-stream"
 
 
@@ -41,6 +46,9 @@ def create_blob_app(platform: Platform, signer: UrlSigner) -> FastAPI:
     """An application of its own, as a bucket is: the API's body limit does not bind it."""
     app = FastAPI(openapi_url=None)
     install(app)
+    # An upload holds its thread for as long as its client takes. Of the threads that all other
+    # requests share, a few slow clients would leave none.
+    uploads = anyio.CapacityLimiter(_MOST_UPLOADS)
 
     @app.api_route("/blobs/{key:path}", methods=["GET", "HEAD"])
     def read_blob(key: str, request: Request) -> Response:
@@ -53,7 +61,9 @@ def create_blob_app(platform: Platform, signer: UrlSigner) -> FastAPI:
         grant = signer.verify_upload(key, request.query_params)
         _check_headers(grant, request)
         body = request.stream()
-        info = await anyio.to_thread.run_sync(lambda: _store(platform, grant, body))
+        info = await anyio.to_thread.run_sync(
+            lambda: _store(platform, grant, body), limiter=uploads
+        )
         return Response(status_code=200, headers={"ETag": _etag(info)})
 
     return app
@@ -151,7 +161,16 @@ def _counted(body: AsyncIterator[bytes], max_bytes: int) -> Iterator[bytes]:
 
 
 async def _next(body: AsyncIterator[bytes]) -> bytes:
-    return await anext(body, b"")
+    try:
+        with anyio.fail_after(_SILENCE_SECONDS):
+            return await anext(body, b"")
+    except TimeoutError as exc:
+        raise InvalidRequest(
+            f"nothing came for {_SILENCE_SECONDS:g} seconds", code="upload_too_slow"
+        ) from exc
+    except ClientDisconnect as exc:
+        # Nobody reads the answer; without one the server would log a fault that is none.
+        raise InvalidRequest("the body was cut off", code="client_disconnected") from exc
 
 
 def _too_large(max_bytes: int) -> LimitExceeded:
