@@ -8,6 +8,7 @@ import typer
 
 from shared.domain.errors import InvalidRequest
 from shared.domain.options import Task
+from shared.services.check_options import MOST_SPEAKERS
 from tamlil import console, parameters
 from tamlil.outputs import plan_output
 from tamlil.session import embedded, remote
@@ -20,13 +21,14 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
     ],
     diarize: Annotated[bool, typer.Option("--diarize", help="Tell the speakers apart.")] = False,
     num_speakers: Annotated[
-        int | None, typer.Option(min=1, max=20, help="Exactly so many speakers; means --diarize.")
+        int | None,
+        typer.Option(min=1, max=MOST_SPEAKERS, help="Exactly so many speakers; means --diarize."),
     ] = None,
     min_speakers: Annotated[
-        int | None, typer.Option("--min-speakers", "--min", min=1, max=20)
+        int | None, typer.Option("--min-speakers", "--min", min=1, max=MOST_SPEAKERS)
     ] = None,
     max_speakers: Annotated[
-        int | None, typer.Option("--max-speakers", "--max", min=1, max=20)
+        int | None, typer.Option("--max-speakers", "--max", min=1, max=MOST_SPEAKERS)
     ] = None,
     language: Annotated[
         str | None, typer.Option("--language", "-l", help="ISO 639-1 code; detected without it.")

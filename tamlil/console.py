@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import typer
@@ -103,13 +102,6 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
     for name, value in fields:
         plain = sys.stdout.isatty()
         print_text(f"{name.ljust(width)}  {value}" if plain else f"{name}\t{_one_line(value)}")
-
-
-def local_time(seconds: float | None) -> str:
-    """Unix seconds as a person here reads them; empty for None."""
-    if seconds is None:
-        return ""
-    return datetime.fromtimestamp(seconds, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def size_text(count: int | None) -> str:

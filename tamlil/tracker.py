@@ -21,7 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-FINISHED = frozenset({"completed", "failed", "cancelled"})
+from shared.domain.job import FINISHED
 
 _LOCAL_POLL_SECONDS = 0.25
 _SLOWEST_POLL_SECONDS = 3.0

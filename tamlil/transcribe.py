@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from shared.domain.errors import TamlilError
+from shared.domain.job import FINISHED
 from tamlil.client import ApiClient
 from tamlil.console import note, print_json, print_text, tell_error
 from tamlil.outputs import Output, file_names, is_url, source_name, write_outputs
@@ -87,7 +88,7 @@ def _cancelling(client: ApiClient, items: Sequence[Item]) -> Iterator[None]:
         yield
     except BaseException:
         for item in items:
-            if item.job_id and item.status not in ("completed", "failed", "cancelled"):
+            if item.job_id and item.status not in FINISHED:
                 with suppress(TamlilError):  # it may be over, or the server may be gone
                     client.delete(f"/api/v1/jobs/{item.job_id}")
         raise

@@ -15,8 +15,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import platformdirs
-
 from shared.models.registry import ModelSpec, find_model, load_registry
 
 MANIFEST = "manifest.json"
@@ -55,16 +53,6 @@ class ModelStatus:
     def installed(self) -> bool:
         """Whether every file is there and is the registered one."""
         return bool(self.files) and all(file.ok for file in self.files)
-
-    @property
-    def bytes_on_disk(self) -> int:
-        """Bytes of the files that are there."""
-        return sum(file.size for file in self.files)
-
-
-def default_models_dir() -> Path:
-    """The user's cache folder for models, by the platform's convention."""
-    return Path(platformdirs.user_cache_dir("tamlil")) / "models"
 
 
 def list_models(

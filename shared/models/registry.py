@@ -22,7 +22,6 @@ ModelKind = Literal["whisper", "segmentation", "embedding"]
 
 #: What a deployment needs to transcribe and to tell speakers apart, without a hub.
 DEFAULT_MODELS = ("base", "segmentation-3.0", "ecapa")
-DEFAULT_WHISPER_MODEL = "base"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

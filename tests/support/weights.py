@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 
 from gpu_job.engines.loader import EngineCache, EngineConfig
-from gpu_job.models.cache import default_models_dir, inspect
+from gpu_job.models.cache import inspect
 from shared.models.registry import find_model
+from shared.settings import Settings
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "two_voices.flac"
 
 
 def models_dir() -> Path:
     """`TAMLIL_MODELS_DIR`, else the user's cache."""
-    return Path(os.environ.get("TAMLIL_MODELS_DIR") or default_models_dir())
+    return Settings().models_dir
 
 
 def require(*names: str) -> None:

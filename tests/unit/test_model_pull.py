@@ -243,7 +243,9 @@ def test_a_model_put_there_by_hand_is_verified_and_stamped(tmp_path: Path) -> No
     assert ensure("toy", tmp_path, registry, offline=True) == folder
     assert (folder / "manifest.json").exists()
     assert [item.installed for item in list_models(tmp_path, registry)] == [True]
-    assert list_models(tmp_path, registry)[0].bytes_on_disk == len(WEIGHTS) + len(CONFIG)
+    assert sum(file.size for file in list_models(tmp_path, registry)[0].files) == len(
+        WEIGHTS + CONFIG
+    )
 
 
 def test_a_baked_model_is_used_where_it_lies(tmp_path: Path) -> None:

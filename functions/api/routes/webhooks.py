@@ -26,7 +26,7 @@ router = APIRouter(tags=["webhooks"], route_class=SecuredRoute)
 _NEEDS = needs(Scope.WEBHOOKS)
 
 DeliveryId = Annotated[
-    str, Path(examples=["job_01jz0000000000000000000000.completed"], description="Event id.")
+    str, Path(examples=["job_01jz0000000000000000000000_completed"], description="Event id.")
 ]
 
 

@@ -13,6 +13,9 @@ _TEXT = r"^[^\x00]*$"
 #: One line: no control character at all.
 _LINE = r"^[^\x00-\x1f\x7f]*$"
 
+#: Retentions and keys may last so long (seconds).
+TEN_YEARS = 315_360_000.0
+
 EXAMPLE_TIME = "2026-03-01T09:30:00.000Z"
 
 

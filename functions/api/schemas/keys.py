@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from functions.api.schemas.base import Model, Number, Timestamp
+from functions.api.schemas.base import TEN_YEARS, Model, Number, Timestamp
 from shared.domain.api_keys import DEFAULT_SCOPES, Scope
 
 _Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -30,7 +30,7 @@ class KeyRequest(Model):
     scopes: list[Scope] = Field(default=sorted(DEFAULT_SCOPES), min_length=1, max_length=len(Scope))
     name: _Name | None = Field(default=None, description="For people.")
     expires_in: Number | None = Field(
-        default=None, gt=0, le=315_360_000, description="Seconds from now; null is never."
+        default=None, gt=0, le=TEN_YEARS, description="Seconds from now; null is never."
     )
 
 

@@ -9,6 +9,7 @@ from pydantic.json_schema import WithJsonSchema
 
 from functions.api.schemas.base import Flag, Line80, Line200, Model, Text2000, Whole
 from shared.domain.options import Channels, Task
+from shared.services.check_options import MOST_BEAMS, MOST_SPEAKERS
 
 _MOST_TEMPERATURES = 10
 _TEMPERATURE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -47,9 +48,15 @@ Temperature = Annotated[
 class DiarizationArgs(Model):
     """How many speakers to look for; needs ``diarize: true``."""
 
-    num_speakers: Whole | None = Field(default=None, ge=1, le=20, description="Exactly so many.")
-    min_speakers: Whole | None = Field(default=None, ge=1, le=20, description="At least so many.")
-    max_speakers: Whole | None = Field(default=None, ge=1, le=20, description="At most so many.")
+    num_speakers: Whole | None = Field(
+        default=None, ge=1, le=MOST_SPEAKERS, description="Exactly so many."
+    )
+    min_speakers: Whole | None = Field(
+        default=None, ge=1, le=MOST_SPEAKERS, description="At least so many."
+    )
+    max_speakers: Whole | None = Field(
+        default=None, ge=1, le=MOST_SPEAKERS, description="At most so many."
+    )
 
 
 class OutputOptions(Model):
@@ -95,7 +102,9 @@ class OptionFields(Model):
         default=None, description="Text that sets the style and the spelling of names."
     )
     hotwords: Line200 | None = Field(default=None, description="Words that are likely to be heard.")
-    beam_size: Whole = Field(default=5, ge=1, le=20, description="Width of the beam search.")
+    beam_size: Whole = Field(
+        default=5, ge=1, le=MOST_BEAMS, description="Width of the beam search."
+    )
     temperature: Temperature = Field(
         default=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0),
         description="One value, or the ladder to climb when a segment fails its checks.",

@@ -6,15 +6,21 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from functions.api.schemas.base import Flag, Line200, Model, Name64, Text500, Timestamp, UrlText
+from functions.api.schemas.base import (
+    TEN_YEARS,
+    Flag,
+    Line200,
+    Model,
+    Name64,
+    Text500,
+    Timestamp,
+    UrlText,
+)
 from functions.api.schemas.base import Number as _Number
 from functions.api.schemas.base import Whole as _Whole
 from functions.api.schemas.options import OptionFields
 from shared.domain.events import EventType
 from shared.domain.job import DEFAULT_WEBHOOK_EVENTS, PayloadMode, Status
-
-#: A retention may be this long (ten years, in seconds).
-MOST_RETENTION_SECONDS = 315_360_000
 
 SUBSCRIBABLE = tuple(event for event in EventType if event is not EventType.WEBHOOK_TEST)
 
@@ -77,7 +83,7 @@ class JobFields(Model):
     retention_seconds: _Number | None = Field(
         default=None,
         gt=0,
-        le=MOST_RETENTION_SECONDS,
+        le=TEN_YEARS,
         description="Erase everything so long after the end; null is the deployment's default.",
     )
     priority: _Whole = Field(

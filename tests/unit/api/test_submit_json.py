@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from functions.api.schemas.transcribe import TranscribeOptions
 from shared.domain.events import EventType
 from shared.domain.job import PayloadMode, Status
 from shared.domain.options import DiarizationArgs, OutputOptions
@@ -78,31 +79,32 @@ def test_the_nested_body_of_old_callers_is_understood(api: Api, acme: httpx.Clie
 
 
 def test_every_option_reaches_the_record(api: Api, acme: httpx.Client) -> None:
-    job = submitted(
-        api,
-        acme,
-        {
-            "url": AUDIO_URL,
-            "task": "translate",
-            "language": "he",
-            "diarize": True,
-            "diarization_args": {"min_speakers": 2, "max_speakers": 3},
-            "word_timestamps": False,
-            "extra_data": False,
-            "initial_prompt": "דני\nתמר",
-            "hotwords": "תמליל",
-            "beam_size": 3,
-            "temperature": [0, 0.5],
-            "vad": False,
-            "webhook_url": "https://hooks.example.com/x",
-            "webhook_events": ["transcription.failed"],
-            "webhook_mode": "legacy",
-            "metadata": {"לקוח": "כהן"},
-            "retention_seconds": 60,
-            "priority": -3,
-        },
-    )
+    body = {
+        "url": AUDIO_URL,
+        "task": "translate",
+        "language": "he",
+        "diarize": True,
+        "diarization_args": {"min_speakers": 2, "max_speakers": 3},
+        "word_timestamps": False,
+        "extra_data": False,
+        "initial_prompt": "דני\nתמר",
+        "hotwords": "תמליל",
+        "beam_size": 3,
+        "temperature": [0, 0.5],
+        "vad": False,
+        "webhook_url": "https://hooks.example.com/x",
+        "webhook_events": ["transcription.failed"],
+        "webhook_mode": "legacy",
+        "metadata": {"לקוח": "כהן"},
+        "retention_seconds": 60,
+        "priority": -3,
+        "recording_id": "rec-42",
+    }
+    left_to_other_tests = {"engine", "model", "channels", "output_options", "enhance"}
+    assert set(TranscribeOptions.model_fields) - left_to_other_tests <= set(body)
+    job = submitted(api, acme, body)
     options = job.options
+    assert (options.language, options.diarize, job.recording_id) == ("he", True, "rec-42")
     assert options.task == "translate"
     assert options.diarization_args == DiarizationArgs(min_speakers=2, max_speakers=3)
     assert options.output_options == OutputOptions(word_timestamps=False, extra_data=False)
