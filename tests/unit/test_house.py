@@ -130,6 +130,38 @@ def test_cloud_libraries_are_imported_in_their_adapters_only() -> None:
     assert found == set()
 
 
+def test_the_domain_imports_the_standard_library_and_itself_only() -> None:
+    found = {
+        f"{name(path)}: {module}"
+        for path in sources("shared/domain")
+        for node in ast.walk(tree(path))
+        for module in _modules(node)
+        if module.split(".")[0] not in sys.stdlib_module_names
+        and not module.startswith("shared.domain")
+    }
+    assert found == set()
+
+
+def test_programs_are_imported_by_nobody() -> None:
+    found = {
+        f"{name(path)}: {module}"
+        for path in sources(*PRODUCT)
+        for node in ast.walk(tree(path))
+        for module in _modules(node)
+        if module.split(".")[-1] in ("__main__", "app") and module.startswith(PRODUCT)
+    }
+    assert found == set()
+
+
+def _modules(node: ast.AST) -> list[str]:
+    """The modules that a statement imports, or imports from."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [node.module]
+    return []
+
+
 def modules() -> list[str]:
     """Every module of the product that may be imported; ``__main__`` would run."""
     dotted = [name(path).removesuffix(".py").replace("/", ".") for path in sources(*PRODUCT)]
