@@ -134,7 +134,8 @@ def _send(platform: Platform, delivery: Delivery, body: bytes, client: httpx.Cli
         error = exc.detail
     except httpx.TimeoutException:
         error = f"no answer within {platform.webhooks.timeout_seconds:g} seconds"
-    except (httpx.HTTPError, httpx.InvalidURL) as exc:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
+        # The client reads where a redirect leads, though it does not follow: UnicodeError.
         error = f"{type(exc).__name__}: the receiver could not be reached"
     if status is not None:
         # Once it has answered, a connection that breaks afterwards changes nothing.

@@ -159,7 +159,7 @@ def _named_faults(url: str, client: httpx.Client, deadline_seconds: float) -> It
     except DeadlinePassed as exc:
         msg = f"{shown} took longer than the limit of {deadline_seconds:g} seconds"
         raise WorkerError(msg, code="url_too_slow", field="url") from exc
-    except httpx.InvalidURL as exc:
+    except (httpx.InvalidURL, UnicodeError) as exc:  # the latter of a redirect to ``xn--`` nonsense
         raise SourceError("url is malformed", code="url_refused", field="url") from exc
     except httpx.TransportError as exc:
         msg = f"{shown} can't be reached ({type(exc).__name__})"

@@ -356,3 +356,12 @@ def test_a_fault_of_ours_uses_up_the_schedule_instead_of_looping(
     assert after.next_attempt_at == world.clock.now() + DEFAULT_SCHEDULE[1]
     assert "secret detail" not in (after.attempts[0].error or "")
     assert "secret detail" in caplog.text
+
+
+def test_a_redirect_to_a_name_without_sense_is_the_receivers_failure(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = ModelReceiver(answers=[302], headers={"location": "http://xn--a/"})
+    after = attempt(world, due(world), receiver)
+    assert "could not be reached" in (after.attempts[0].error or "")
+    assert not caplog.records

@@ -188,7 +188,9 @@ def test_too_many_redirects_are_the_callers_fault(tmp_path: Path) -> None:
     assert "5 times" in failure.detail
 
 
-@pytest.mark.parametrize("location", ["http://10.0.0.1/?sig=secret", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "location", ["http://10.0.0.1/?sig=secret", "file:///etc/passwd", "http://xn--a/"]
+)
 def test_a_redirect_to_a_refused_place_is_the_callers_fault(tmp_path: Path, location: str) -> None:
     failure = fail(lambda _: [response(status="302 Found", Location=location)], tmp_path / "in")
     assert (type(failure), failure.code) == (SourceError, "url_refused")
