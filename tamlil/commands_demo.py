@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -16,12 +17,12 @@ from tamlil.samples import sample_path
 from tamlil.session import embedded
 
 _COLOURS = ("cyan", "magenta", "yellow", "green")
-_NEXT = """\
-What to try next:
-  tamlil transcribe YOUR.mp3 --diarize      your own recording
-  tamlil transcribe *.wav -f srt -o subs/   subtitles of many
-  tamlil serve                              the HTTP API, with its documentation under /docs
-  tamlil doctor                             is this machine ready?"""
+_NEXT = (
+    ("transcribe YOUR.mp3 --diarize", "your own recording"),
+    ("transcribe *.wav -f srt -o subs/", "subtitles of many"),
+    ("serve", "the HTTP API, with its documentation under /docs"),
+    ("doctor", "is this machine ready?"),
+)
 
 
 def demo(
@@ -55,7 +56,21 @@ def _tell(shown: Shown, seconds: float) -> None:
     console.print_text(
         f"5. Webhook {shown.webhook_id} came, and the package standardwebhooks verified it"
     )
-    console.print_text(f"6. Everything is stopped again, after {seconds:.1f} seconds.\n\n{_NEXT}")
+    console.print_text(f"6. Everything is stopped again, after {seconds:.1f} seconds.\n")
+    console.print_text("What to try next:")
+    command = _command()
+    for words, meaning in _NEXT:
+        console.print_text(f"  {command} {words:<33} {meaning}")
+
+
+def _command() -> str:
+    """How this very program is called from here: by its name only if the shell would find it."""
+    found = shutil.which("tamlil")
+    program = Path(sys.argv[0]).absolute()
+    if program.name != "tamlil" or (found and Path(found).absolute() == program):
+        return "tamlil"
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
 
 
 def _print_lines(shown: Shown) -> None:
