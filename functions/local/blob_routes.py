@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 
 from functions.api.errors import install
 from functions.intake.handle import Arrival, handle
+from functions.local.blob_middleware import add_middleware
 from shared.adapters.local.signed_urls import UploadGrant, UrlSigner
 from shared.domain.errors import InvalidRequest, LimitExceeded
 from shared.ports.blob_store import BlobInfo
@@ -42,10 +43,16 @@ class ByteRange:
     end: int
 
 
-def create_blob_app(platform: Platform, signer: UrlSigner) -> FastAPI:
-    """An application of its own, as a bucket is: the API's body limit does not bind it."""
+def create_blob_app(
+    platform: Platform, signer: UrlSigner, *, cors_origins: Sequence[str] = ()
+) -> FastAPI:
+    """An application of its own, as a bucket is: the API's body limit does not bind it.
+
+    Pages of `cors_origins` may upload to it and read from it, as they may call the API.
+    """
     app = FastAPI(openapi_url=None)
     install(app)
+    add_middleware(app, rate=platform.limits.rate, cors_origins=cors_origins)
     # An upload holds its thread for as long as its client takes. Of the threads that all other
     # requests share, a few slow clients would leave none.
     uploads = anyio.CapacityLimiter(_MOST_UPLOADS)

@@ -114,7 +114,9 @@ class EmbeddedServer:
         undo(self._join_loops)
         self._start_loops(deployment, deliverer)
         api = create_app(deployment.platform, self.settings)
-        blobs = create_blob_app(deployment.platform, deployment.signer)
+        blobs = create_blob_app(
+            deployment.platform, deployment.signer, cors_origins=self.settings.cors_origins
+        )
         http = HttpServer(_side_by_side(api, blobs), bound)
         undo(http.stop, _HTTP_STOP_SECONDS)
         http.start()

@@ -21,11 +21,15 @@ _SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class RequestContext:
-    """Gives each request an id, answers HEAD as GET without a body, and logs what happened."""
+    """Gives each request an id, answers HEAD as GET without a body, and logs what happened.
 
-    def __init__(self, app: ASGIApp, *, rate: RateRule) -> None:
+    `own_head`: the application answers HEAD itself, because its bodies are long.
+    """
+
+    def __init__(self, app: ASGIApp, *, rate: RateRule, own_head: bool = False) -> None:
         self._app = app
         self._rate = rate
+        self._own_head = own_head
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -34,7 +38,8 @@ class RequestContext:
             return
         method = scope["method"]
         # A copy, because the server goes on reading its own `method`.
-        inner = dict(scope, method="GET" if method == "HEAD" else method)
+        as_get = method == "HEAD" and not self._own_head
+        inner = dict(scope, method="GET" if as_get else method)
         state = inner["state"] = dict(scope.get("state") or {})
         state["request_id"] = _request_id(Headers(scope=scope))
         status = 0
@@ -45,7 +50,7 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 self._mark(MutableHeaders(scope=message), state)
-            elif method == "HEAD" and message["type"] == "http.response.body":
+            elif as_get and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
 
+from shared.domain.transcript import ExtraData, SpeakerTotal
 from shared.services.submission import BytesAudio
 from tests.support.api import Api, open_api, problem
 
@@ -15,6 +17,25 @@ def test_json_is_the_canonical_document(api: Api, acme: httpx.Client) -> None:
     answer = acme.get(f"/api/v1/jobs/{job.id}/transcript")
     assert answer.headers["content-type"] == "application/json"
     assert answer.json()["segments"][0]["text"] == " Shalom, world."
+    assert acme.get(f"/api/v1/jobs/{job.id}").json()["result"] == answer.json()
+
+
+def test_the_canonical_document_has_exactly_the_promised_fields(
+    acme: httpx.Client, api: Api
+) -> None:
+    """Consumers are written against these names; a change is a change of the contract."""
+    job = api.world.completed()
+    found = acme.get(f"/api/v1/jobs/{job.id}/transcript").json()
+    assert set(found) == set(
+        "text language language_probability duration segments speakers engine model warnings"
+        " timings tamlil_version".split()
+    )
+    segment = found["segments"][0]
+    assert set(segment) == set("id start end text speakers words extra_data flags".split())
+    assert set(segment["words"][0]) == set("word start end probability speaker".split())
+    fields = {field.name for field in dataclasses.fields(ExtraData)}
+    assert fields == set("avg_logprob compression_ratio no_speech_prob temperature".split())
+    assert {field.name for field in dataclasses.fields(SpeakerTotal)} == {"label", "seconds"}
 
 
 @pytest.mark.parametrize(

@@ -179,3 +179,48 @@ def test_another_content_type_than_the_signed_one_is_refused(
 def test_a_range_of_thousands_of_digits_is_ignored(client: TestClient, url: str) -> None:
     answer = client.get(url, headers={"Range": f"bytes={'9' * 5000}-"})
     assert (answer.status_code, answer.content) == (200, CONTENT)
+
+
+def test_every_answer_has_a_request_id_and_is_logged_without_its_signature(
+    client: TestClient, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="functions.api")
+    good, bad = client.get(url), client.get(f"{url}x")
+    assert good.headers["x-request-id"].startswith("req_")
+    assert bad.json()["request_id"] == bad.headers["x-request-id"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "GET /blobs/{key:path} 200",
+        f"GET /blobs/{{key:path}} {bad.status_code}",
+    ]
+    assert "signature" not in caplog.text
+
+
+def test_a_fault_is_a_problem_without_its_trace(
+    client: TestClient, deployment: LocalDeployment, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_key: str) -> None:
+        raise RuntimeError("hunter2")
+
+    monkeypatch.setattr(deployment.platform.blobs, "stat", fail)
+    answer = client.get(url)
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "hunter2" not in answer.text
+
+
+def test_a_page_of_an_allowed_origin_may_upload(deployment: LocalDeployment) -> None:
+    app = create_blob_app(
+        deployment.platform, deployment.signer, cors_origins=["https://app.example.com"]
+    )
+    upload = sign_upload(deployment.platform, tenant="acme", size_bytes=5, content_type="audio/wav")
+    asks = {
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    sends = {"Content-Type": "audio/wav"}
+    with TestClient(app, base_url="http://127.0.0.1:8360") as client:
+        for origin, allowed in (("https://app.example.com", True), ("https://evil.example", False)):
+            page = {"Origin": origin}
+            asked = client.options(upload.signed.url, headers=page | asks)
+            assert (asked.status_code == 200) is allowed
+            sent = client.put(upload.signed.url, content=b"audio", headers=page | sends)
+            assert (sent.headers.get("access-control-allow-origin") == origin) is allowed
