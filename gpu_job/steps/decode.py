@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gpu_job.steps.memory_bound import memory_bound
 from gpu_job.steps.sample_collector import SAMPLE_RATE, SampleCollector
 from shared.domain.errors import SourceError
 
@@ -22,6 +23,8 @@ _NO_NESTED_FILES = {"protocol_whitelist": "none"}
 _MOST_FAULTS = 1000
 #: No encoder makes longer frames; a decoder would give a few bytes of a bomb gigabytes at once.
 _MOST_FRAME_SAMPLES = 1 << 20
+#: What reading a header may take: the index of a video of ten hours takes a tenth of it.
+_MOST_HEADER_BYTES = 1 << 30
 #: Containers whose header states the length; for others FFmpeg estimates it from the bit rate.
 _STATED_LENGTH = ("flac", "mp4", "matroska", "ogg", "aiff", "caf")
 #: Below this, encoder padding and rounding explain a difference.
@@ -79,10 +82,11 @@ def decode(
 
     with path.open("rb") as stream:
         try:
-            # Tags are no part of the sound, and many are in a code page and not in UTF-8.
-            container = av.open(
-                stream, container_options=_NO_NESTED_FILES, metadata_errors="replace"
-            )
+            with memory_bound(_MOST_HEADER_BYTES):
+                # Tags are no part of the sound, and many are in a code page and not in UTF-8.
+                container = av.open(
+                    stream, container_options=_NO_NESTED_FILES, metadata_errors="replace"
+                )
         except (av.error.FFmpegError, IndexError) as exc:
             # PyAV answers IndexError to formats that have no demuxer for a plain file.
             msg = "the file is not audio or video that FFmpeg can read"
