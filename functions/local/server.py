@@ -123,6 +123,10 @@ class EmbeddedServer:
 
     def _start_loops(self, deployment: LocalDeployment, deliverer: Deliverer) -> None:
         platform = deployment.platform
+        for queue in (platform.queue, deployment.event_queue):
+            # Deaths of the server used up receives too; a new version may do what one could not.
+            if (count := queue.redrive()) > 0:
+                _log.warning("%d dead letters are tried again", count)
         jobs = QueuePump(platform.queue, functools.partial(dispatch, platform))
         events = QueuePump(deployment.event_queue, functools.partial(handle_event, platform))
         self._add("dispatch", jobs.step, _POLL_SECONDS)

@@ -12,11 +12,14 @@ from standardwebhooks import Webhook
 
 from functions.local.server import EmbeddedServer, is_loopback
 from shared.domain.errors import Unavailable
-from shared.domain.job import Status
+from shared.domain.job import Status, WebhookTarget
+from shared.services.cancel_job import cancel_job
+from shared.services.submission import Submission, UrlAudio
+from shared.services.submit_job import submit_job
 from shared.wiring import open_local
 from tamlil.receiver import WebhookReceiver
 from tests.support.embedded import Running, running_server, wait_for
-from tests.support.platform import RecordingLauncher, make_settings
+from tests.support.platform import RecordingLauncher, make_deployment, make_settings
 from tests.support.scripted_server import ScriptedServer, response
 
 
@@ -121,6 +124,24 @@ def test_a_message_that_nobody_can_read_is_buried_and_stops_nothing(running: Run
     assert running.finished(job_id)["status"] == "completed"
     wait_for(lambda: queue.depth().dead == 2)
     assert queue.depth().waiting == 0
+
+
+def test_a_restart_tries_dead_letters_again(tmp_path: Path) -> None:
+    """An event that was received in vain too often still becomes its webhook."""
+    with WebhookReceiver() as receiver:
+        with make_deployment(tmp_path / "data", allow_loopback_urls=True) as before:
+            hook = WebhookTarget(url=receiver.url)
+            audio = UrlAudio(url="https://example.com/a.wav")
+            submission = Submission(tenant="acme", audio=audio, webhook=hook)
+            job = submit_job(before.platform, submission).job
+            cancel_job(before.platform, tenant="acme", job_id=job.id)
+            while before.event_queue.depth().dead == 0:
+                before.event_queue.receive(visibility_seconds=0.0)
+        with running_server(tmp_path / "data") as running:
+            received = receiver.wait(30)
+            assert received is not None
+            assert received.headers["webhook-id"] == f"{job.id}_cancelled"
+            assert running.job(job.id)["status"] == "cancelled"
 
 
 def test_stopping_gives_the_job_in_hand_back_and_ends_the_worker(tmp_path: Path) -> None:
