@@ -61,10 +61,10 @@ models: $(VENV)/.run ## Pull the default model weights (checked by hash)
 test: check models test-quick ## Check, then all quick tests with branch coverage
 
 test-quick: $(VENV)/.dev models
-	@$(BIN)/pytest -n auto -m "not slow" --cov --cov-report=term
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" --cov --cov-report=term
 
 test-slow: $(VENV)/.dev models ## The quick tests and the slow ones
-	@$(BIN)/pytest -n auto
+	@$(BIN)/pytest -n auto --dist worksteal
 
 bench: $(VENV)/.dev models ## Measure against peers: prints ratios, writes build/bench.json
 	@$(BIN)/python -m bench
