@@ -20,6 +20,23 @@ from shared.domain.transcript import Segment, Turn
 SAMPLE_RATE = 16_000
 
 Audio = NDArray[np.float32]
+
+
+class Samples(Protocol):
+    """Audio of any length, in memory or on disk: mono float32 at 16 kHz, values in -1..1.
+
+    Engines ask for its length and for bounded windows, never for the whole.
+    """
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        ...
+
+    def __getitem__(self, window: slice, /) -> Audio:
+        """The samples of a window, (n,); the part of it beyond the end is left out."""
+        ...
+
+
 OnSegment = Callable[[Segment], None]
 OnSeconds = Callable[[float], None]
 ShouldStop = Callable[[], bool]
