@@ -13,6 +13,7 @@ from typing import Protocol
 
 from gpu_job.engines.ports import (
     Audio,
+    Diarization,
     Diarizer,
     OnSeconds,
     ShouldStop,
@@ -73,7 +74,7 @@ class TranscriptionPipeline:
         heard = self._transcribe(held, audio, model, watch)
         turns: tuple[Turn, ...] = ()
         if options.diarize:
-            turns = self._diarize(held, audio, watch)
+            turns = self._diarize(held, audio, watch).turns
             with watch.lap("assign_speakers"):
                 heard = replace(heard, segments=assign_speakers(heard.segments, turns))
         held.stop.check()
@@ -117,7 +118,7 @@ class TranscriptionPipeline:
                 should_stop=held.stop.requested,
             )
 
-    def _diarize(self, held: HeldJob, audio: DecodedAudio, watch: Stopwatch) -> tuple[Turn, ...]:
+    def _diarize(self, held: HeldJob, audio: DecodedAudio, watch: Stopwatch) -> Diarization:
         held.progress.enter(Step.DIARIZE)
         with watch.lap("load"):
             diarizer = self.engines.diarizer()

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from gpu_job.engines.clustering import find_speakers, nearest
 from gpu_job.engines.embedding import Embedder, VoicePrint
 from gpu_job.engines.interruptible import raise_stopped
-from gpu_job.engines.ports import SAMPLE_RATE, Audio, OnSeconds, ShouldStop
+from gpu_job.engines.ports import SAMPLE_RATE, Diarization, OnSeconds, Samples, ShouldStop
 from gpu_job.engines.reconstruction import Assignment, reconstruct
 from gpu_job.engines.segmentation import STEP, WINDOW, Activity, Segmenter, window_count
+from gpu_job.engines.voices import Voices, pack, unpack
 from shared.domain.options import DiarizationArgs
 from shared.domain.transcript import Turn
 
@@ -25,27 +26,34 @@ class EmbeddedDiarizer:
 
     def diarize(
         self,
-        audio: Audio,
+        audio: Samples,
         args: DiarizationArgs,
         *,
         on_progress: OnSeconds,
         should_stop: ShouldStop,
-    ) -> tuple[Turn, ...]:
+    ) -> Diarization:
         """See `gpu_job.engines.ports.Diarizer`."""
         activity, prints = self._listen(audio, on_progress, should_stop)
-        speakers = find_speakers(prints, args)
+        heard = Voices(duration=len(audio) / SAMPLE_RATE, activity=activity, prints=prints)
+        voices = pack(heard)
+        return Diarization(turns=self.regroup(voices, args), voices=voices)
+
+    def regroup(self, voices: bytes, args: DiarizationArgs) -> tuple[Turn, ...]:
+        """See `gpu_job.engines.ports.Diarizer`."""
+        heard = unpack(voices)
+        speakers = find_speakers(heard.prints, args)
         if len(speakers) == 0:
             return ()
         assignments = [
             Assignment(
                 window=item.window, speaker=item.speaker, label=nearest(item.vector, speakers)
             )
-            for item in prints
+            for item in heard.prints
         ]
-        return reconstruct(activity, assignments, len(speakers), len(audio) / SAMPLE_RATE)
+        return reconstruct(heard.activity, assignments, len(speakers), heard.duration)
 
     def _listen(
-        self, audio: Audio, on_progress: OnSeconds, should_stop: ShouldStop
+        self, audio: Samples, on_progress: OnSeconds, should_stop: ShouldStop
     ) -> tuple[list[Activity], list[VoicePrint]]:
         """Go through the audio once, window by window."""
         activity: list[Activity] = []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gpu_job.engines.fbank import log_mel
 from gpu_job.engines.onnx_session import OnnxSession
-from gpu_job.engines.ports import SAMPLE_RATE, Audio
+from gpu_job.engines.ports import SAMPLE_RATE, Audio, Samples
 from gpu_job.engines.segmentation import FRAME_STEP, LOCAL_SPEAKERS, STEP, Activity
 
 #: Less speech than this says nothing about a voice.
@@ -40,7 +40,7 @@ class Embedder:
 
     session: OnnxSession
 
-    def voice_prints(self, audio: Audio, window: int, active: Activity) -> list[VoicePrint]:
+    def voice_prints(self, audio: Samples, window: int, active: Activity) -> list[VoicePrint]:
         """Embed each local speaker of a window.
 
         Args:
@@ -88,7 +88,7 @@ def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(first), int(last)) for first, last in edges.reshape(-1, 2)]
 
 
-def _gather(audio: Audio, start: int, mask: NDArray[np.bool_]) -> Audio:
+def _gather(audio: Samples, start: int, mask: NDArray[np.bool_]) -> Audio:
     """Join the speaker's stretches, the longest first, up to the limit."""
     pieces = []
     room = int(MAX_SECONDS * SAMPLE_RATE)

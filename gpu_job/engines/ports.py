@@ -93,25 +93,49 @@ class Transcriber(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diarization:
+    """Who speaks when, and what was heard of the voices.
+
+    `turns` are sorted by start; labels are ``SPEAKER_00`` … in order of appearance. No speech
+    gives no turns; turns of different speakers may overlap. `voices` is for `Diarizer.regroup`
+    only: bytes of the diarizer's own making, to be kept with the job and erased with it, since
+    voice prints are personal data.
+    """
+
+    turns: tuple[Turn, ...]
+    voices: bytes
+
+
 class Diarizer(Protocol):
     """Finds who speaks when."""
 
     def diarize(
         self,
-        audio: Audio,
+        audio: Samples,
         args: DiarizationArgs,
         *,
         on_progress: OnSeconds,
         should_stop: ShouldStop,
-    ) -> tuple[Turn, ...]:
-        """Return turns sorted by start; labels ``SPEAKER_00`` … in order of appearance.
+    ) -> Diarization:
+        """Listen to the audio and group its voices; `on_progress` hears seconds that are done.
 
-        No speech gives no turns. Turns of different speakers may overlap. `on_progress` hears
-        seconds of audio that are done.
+        Numbers of speakers in `args` are honoured as far as there are voices to tell apart.
 
         Raises:
             WorkerError: the engine failed.
             Stopped: `should_stop` turned true.
+        """
+        ...
+
+    def regroup(self, voices: bytes, args: DiarizationArgs) -> tuple[Turn, ...]:
+        """Group the voices of an earlier `diarize` anew; the same `args` give the same turns.
+
+        Takes seconds, and no audio.
+
+        Raises:
+            WorkerError: ``voices_unreadable`` (not retryable): damaged, or of another diarizer or
+                version; the audio must be heard again.
         """
         ...
 

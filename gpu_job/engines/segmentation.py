@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_job.engines.onnx_session import OnnxSession
-from gpu_job.engines.ports import SAMPLE_RATE, Audio
+from gpu_job.engines.ports import SAMPLE_RATE, Samples
 
 WINDOW = 10 * SAMPLE_RATE
 LOCAL_SPEAKERS = 3
@@ -40,7 +40,7 @@ class Segmenter:
 
     session: OnnxSession
 
-    def activity(self, audio: Audio, windows: range) -> Activity:
+    def activity(self, audio: Samples, windows: range) -> Activity:
         """Return (windows, 589, 3): whether each local speaker is active in each frame."""
         batch = np.zeros((len(windows), 1, WINDOW), dtype=np.float32)
         for row, window in enumerate(windows):

@@ -62,6 +62,7 @@ def _diarize(audio: Audio, args: DiarizationArgs) -> tuple[Turn, ...]:
         engines()
         .diarizer()
         .diarize(audio, args, on_progress=lambda _: None, should_stop=lambda: False)
+        .turns
     )
 
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from gpu_job.engines.ports import (
     Audio,
+    Diarization,
     Diarizer,
     OnSeconds,
     OnSegment,
+    Samples,
     ShouldStop,
     Transcriber,
     TranscriptionOutput,
@@ -39,6 +41,7 @@ TURNS = (
     Turn(start=0.0, end=2.0, speaker="SPEAKER_00"),
     Turn(start=2.0, end=4.0, speaker="SPEAKER_01"),
 )
+VOICES = b"what was heard"
 
 
 @dataclass
@@ -110,14 +113,22 @@ class FakeEngines:
 
     def diarize(
         self,
-        audio: Audio,
+        audio: Samples,
         args: DiarizationArgs,
         *,
         on_progress: OnSeconds,
         should_stop: ShouldStop,
-    ) -> tuple[Turn, ...]:
+    ) -> Diarization:
         self.diarization.append(args)
         self._report(on_progress, 2.0, should_stop)
+        return Diarization(turns=TURNS, voices=VOICES)
+
+    def regroup(self, voices: bytes, args: DiarizationArgs) -> tuple[Turn, ...]:
+        """All voices are one when told so, else as they were."""
+        assert voices == VOICES
+        self.diarization.append(args)
+        if args.num_speakers == 1 or args.max_speakers == 1:
+            return (Turn(start=TURNS[0].start, end=TURNS[-1].end, speaker=TURNS[0].speaker),)
         return TURNS
 
     def _report(self, on_progress: OnSeconds, second: float, should_stop: ShouldStop) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import io
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +24,8 @@ from gpu_job.engines.segmentation import (
     Segmenter,
     window_count,
 )
-from shared.domain.errors import Stopped
+from gpu_job.engines.voices import VERSION, Voices, pack, unpack
+from shared.domain.errors import Stopped, WorkerError
 from shared.domain.options import DiarizationArgs
 from tests.support.whisper import silence
 
@@ -180,7 +182,7 @@ def test_one_voice_is_one_speaker_and_progress_is_the_audio_heard() -> None:
     progress: list[float] = []
     (turn,) = diarizer.diarize(
         silence(30), ANY, on_progress=progress.append, should_stop=lambda: False
-    )
+    ).turns
     assert (turn.speaker, turn.start, turn.end) == ("SPEAKER_00", 0.0, 30.0)
     assert progress == sorted(progress)
     assert (progress[0], progress[-1]) == (10.0, 30.0)
@@ -190,10 +192,11 @@ def test_one_voice_is_one_speaker_and_progress_is_the_audio_heard() -> None:
 def test_silence_and_no_audio_give_no_turns() -> None:
     for seconds in (0, 12):
         diarizer, heard = _diarizer(_always(0))
-        turns = diarizer.diarize(
+        heard_nobody = diarizer.diarize(
             silence(seconds), ANY, on_progress=lambda _: None, should_stop=lambda: False
         )
-        assert turns == ()
+        assert heard_nobody.turns == ()
+        assert diarizer.regroup(heard_nobody.voices, DiarizationArgs(num_speakers=2)) == ()
         assert heard.shapes == []
 
 
@@ -201,9 +204,57 @@ def test_people_who_only_speak_at_once_are_still_heard() -> None:
     diarizer, heard = _diarizer(_always(4))
     turns = diarizer.diarize(
         silence(10), ANY, on_progress=lambda _: None, should_stop=lambda: False
-    )
+    ).turns
     assert len(heard.shapes) == 2
     assert len(turns) == 1
+
+
+def test_voices_are_grouped_anew_without_the_audio() -> None:
+    activity = _activity(6, (0, 700, 0), (700, 1400, 1))
+    prints = [
+        replace(item, window=number % 6, speaker=number // 6)
+        for number, item in enumerate(_prints(6, 6))
+    ]
+    voices = pack(Voices(duration=25.0, activity=activity, prints=prints))
+    diarizer, _ = _diarizer(_always(0))
+    assert [turn.speaker for turn in diarizer.regroup(voices, ANY)] == ["SPEAKER_00", "SPEAKER_01"]
+    (only,) = diarizer.regroup(voices, DiarizationArgs(max_speakers=1))
+    assert (only.speaker, only.start) == ("SPEAKER_00", 0.0)
+
+
+def test_grouping_anew_with_the_same_limits_changes_nothing() -> None:
+    diarizer, _ = _diarizer(_always(4))
+    first = diarizer.diarize(
+        silence(30), ANY, on_progress=lambda _: None, should_stop=lambda: False
+    )
+    assert first.turns
+    assert diarizer.regroup(first.voices, ANY) == first.turns
+
+
+def test_voices_survive_packing() -> None:
+    activity = _activity(3, (5, 300, 0), (200, 800, 2))
+    prints = _prints(2, 1)
+    read = unpack(pack(Voices(duration=17.25, activity=activity, prints=prints)))
+    assert read.duration == 17.25
+    np.testing.assert_array_equal(np.stack(read.activity), np.stack(activity))
+    for before, after in zip(prints, read.prints, strict=True):
+        assert (after.window, after.speaker, after.seconds) == (
+            before.window, before.speaker, before.seconds,
+        )  # fmt: skip
+        assert float(before.vector @ after.vector) > 0.9999
+
+
+def test_damaged_and_foreign_voices_are_refused_for_good() -> None:
+    good = pack(Voices(duration=10.0, activity=_activity(1), prints=_prints(1)))
+    other = io.BytesIO()
+    np.savez_compressed(other, version=np.int64(VERSION + 1))
+    unknown = io.BytesIO()
+    np.savez_compressed(unknown, what=np.int64(1))
+    for data in (b"", b"nonsense", good[:200], other.getvalue(), unknown.getvalue()):
+        with pytest.raises(WorkerError) as caught:
+            unpack(data)
+        assert caught.value.code == "voices_unreadable"
+        assert not caught.value.retryable
 
 
 def test_diarization_stops_when_told_to() -> None:

@@ -1,0 +1,90 @@
+"""What the embedded diarizer heard, as bytes: enough to group the voices anew without the audio.
+
+A NumPy archive without pickled objects. Activity is one bit per local speaker and frame, voice
+prints are half precision (an error of 0.001 in a cosine): about 0.4 MB for an hour of speech.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpu_job.engines.embedding import VoicePrint
+from gpu_job.engines.segmentation import FRAMES, LOCAL_SPEAKERS, Activity
+from shared.domain.errors import WorkerError
+
+#: Raised whenever what the archive holds changes its meaning.
+VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Voices:
+    """Who is active in each window, and the prints of who is; `duration` in seconds."""
+
+    duration: float
+    activity: Sequence[Activity]
+    prints: Sequence[VoicePrint]
+
+
+def pack(voices: Voices) -> bytes:
+    """Write the archive."""
+    activity = np.zeros((len(voices.activity), FRAMES, LOCAL_SPEAKERS), dtype=np.bool_)
+    if voices.activity:
+        activity[:] = np.stack(voices.activity)
+    vectors = [item.vector for item in voices.prints]
+    target = io.BytesIO()
+    np.savez_compressed(
+        target,
+        version=np.int64(VERSION),
+        duration=np.float64(voices.duration),
+        windows=np.int64(len(activity)),
+        activity=np.packbits(activity),
+        places=np.array([(p.window, p.speaker) for p in voices.prints], dtype=np.int32),
+        seconds=np.array([item.seconds for item in voices.prints], dtype=np.float32),
+        vectors=np.array(vectors, dtype=np.float16),
+    )
+    return target.getvalue()
+
+
+def unpack(data: bytes) -> Voices:
+    """Read the archive; vectors are scaled to unit length again.
+
+    Raises:
+        WorkerError: ``voices_unreadable``, not retryable: damaged, or another version's.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            if int(archive["version"]) != VERSION:
+                raise _unreadable(f"version {int(archive['version'])} instead of {VERSION}")
+            return _read(archive)
+    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as exc:
+        raise _unreadable("damaged") from exc
+
+
+def _read(archive: np.lib.npyio.NpzFile) -> Voices:
+    shape = (int(archive["windows"]), FRAMES, LOCAL_SPEAKERS)
+    bits = np.unpackbits(archive["activity"], count=int(np.prod(shape)))
+    vectors = archive["vectors"].astype(np.float32)
+    if len(vectors):
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    prints = [
+        VoicePrint(window=int(window), speaker=int(speaker), seconds=float(seconds), vector=vector)
+        for (window, speaker), seconds, vector in zip(
+            archive["places"], archive["seconds"], vectors, strict=True
+        )
+    ]
+    return Voices(
+        duration=float(archive["duration"]),
+        activity=list(bits.reshape(shape).astype(np.bool_)),
+        prints=prints,
+    )
+
+
+def _unreadable(why: str) -> WorkerError:
+    msg = f"the job's voices can't be read: {why}"
+    return WorkerError(msg, code="voices_unreadable", retryable=False)
