@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from shared.domain.errors import Stopped, TamlilError
 from shared.domain.job import JobError
 
@@ -12,6 +14,12 @@ def job_error(error: BaseException) -> JobError:
         return JobError(code=error.code, detail=error.detail, retryable=error.retryable)
     if isinstance(error, MemoryError):
         return JobError(code="out_of_memory", detail="the worker ran out of memory", retryable=True)
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return JobError(
+            code="disk_full",
+            detail="the worker's temporary folder has no room left",
+            retryable=True,
+        )
     return JobError(
         code="internal_error",
         detail="the worker met an unexpected fault; its log has the details",

@@ -35,9 +35,15 @@ class Decode(Protocol):
     """`gpu_job.steps.decode.decode`, or a test's."""
 
     def __call__(
-        self, path: Path, *, max_seconds: float, on_progress: OnSeconds, should_stop: ShouldStop
+        self,
+        path: Path,
+        *,
+        max_seconds: float,
+        on_progress: OnSeconds,
+        should_stop: ShouldStop,
+        folder: Path,
     ) -> DecodedAudio:
-        """Decode to mono samples at 16 kHz."""
+        """Decode to mono samples at 16 kHz, kept in `folder`."""
         ...
 
 
@@ -97,6 +103,7 @@ class TranscriptionPipeline:
                 max_seconds=self.max_seconds,
                 on_progress=_ignore,  # how much there is to decode is known only at its end
                 should_stop=held.stop.requested,
+                folder=source.parent,
             )
         held.progress.audio_seconds = audio.duration
         held.stop.check()
@@ -133,7 +140,7 @@ class TranscriptionPipeline:
 
 
 def _samples(audio: DecodedAudio) -> Audio:
-    return audio.samples
+    return audio.samples[:]
 
 
 def _options(options: TranscriptionOptions, model: str) -> TranscriptionOptions:

@@ -1,19 +1,19 @@
-"""Decoding any container that FFmpeg reads into mono float32 at 16 kHz.
+"""Decoding any container that FFmpeg reads into mono samples at 16 kHz, on disk.
 
-Memory is the decoded samples and nothing that grows beside them. The file comes from a stranger:
-playlists and concat scripts that would make FFmpeg open other files or addresses are refused.
+Memory does not grow with the length. The file comes from a stranger: playlists
+and concat scripts that would make FFmpeg open other files or addresses are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
+from gpu_job.engines.ports import Samples
+from gpu_job.steps.disk_samples import SampleFile, check_room
 from gpu_job.steps.memory_bound import memory_bound
 from gpu_job.steps.sample_collector import SAMPLE_RATE, SampleCollector
 from shared.domain.errors import SourceError
@@ -39,13 +39,15 @@ DAMAGED = "audio_damaged"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DecodedAudio:
-    """Decoded audio. `samples` is (n,) float32, mono, 16 kHz; the rest describes the source.
+    """Decoded audio: mono at 16 kHz, `duration` seconds; the rest describes the source.
 
-    `warnings` holds ``audio_truncated`` (the file ends too early) and ``audio_damaged`` (parts in
-    the middle could not be decoded).
+    `digest` names the samples: two files that sound alike to the bit have the same. `warnings`
+    holds ``audio_truncated`` (the file ends too early) and ``audio_damaged`` (parts in the middle
+    could not be decoded).
     """
 
-    samples: NDArray[np.float32]
+    samples: Samples
+    digest: str
     sample_rate: int
     duration: float
     container: str
@@ -61,6 +63,7 @@ def decode(
     max_seconds: float,
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
+    folder: Path | None = None,
 ) -> DecodedAudio:
     """Decode the first audio track of a file, video or not.
 
@@ -69,53 +72,68 @@ def decode(
         max_seconds: the longest audio accepted, in seconds.
         on_progress: hears the seconds decoded, about every ten seconds of audio.
         should_stop: asked for every packet.
+        folder: where the samples lie, 32,000 bytes a second, in a file without a name; by default
+            the system's temporary folder.
 
     Raises:
         SourceError: codes ``empty_file``, ``source_unreadable``, ``no_audio_stream``,
             ``no_audio_samples``, ``audio_too_long``.
+        WorkerError: ``disk_full``, before decoding where the file states its length.
         Stopped: `should_stop` turned true.
     """
     if path.stat().st_size == 0:
         msg = "the file has 0 bytes"
         raise SourceError(msg, code="empty_file")
+    with path.open("rb") as stream, _opened(stream) as container:
+        if not container.streams.audio:
+            msg = f"the file ({container.format.name}) has no audio track"
+            raise SourceError(msg, code="no_audio_stream")
+        with closing(SampleFile(folder)) as file:
+            collector = SampleCollector(
+                max_seconds=max_seconds,
+                on_progress=on_progress,
+                should_stop=should_stop,
+                file=file,
+            )
+            track = container.streams.best("audio") or container.streams.audio[0]
+            _check_room(folder, container, track, max_seconds)
+            return _decode_track(container, track, collector, cut_short=_riff_is_cut_short(path))
+
+
+def _opened(stream: BinaryIO) -> Any:
     import av
 
-    with path.open("rb") as stream:
-        try:
-            with memory_bound(_MOST_HEADER_BYTES):
-                # Tags are no part of the sound, and many are in a code page and not in UTF-8.
-                container = av.open(
-                    stream, container_options=_NO_NESTED_FILES, metadata_errors="replace"
-                )
-        except (av.error.FFmpegError, IndexError) as exc:
-            # PyAV answers IndexError to formats that have no demuxer for a plain file.
-            msg = "the file is not audio or video that FFmpeg can read"
-            raise SourceError(msg) from exc
-        with container:
-            if not container.streams.audio:
-                msg = f"the file ({container.format.name}) has no audio track"
-                raise SourceError(msg, code="no_audio_stream")
-            collector = SampleCollector(
-                max_seconds=max_seconds, on_progress=on_progress, should_stop=should_stop
-            )
-            return _decode_track(container, collector, cut_short=_riff_is_cut_short(path))
+    try:
+        with memory_bound(_MOST_HEADER_BYTES):
+            # Tags are no part of the sound, and many are in a code page and not in UTF-8.
+            return av.open(stream, container_options=_NO_NESTED_FILES, metadata_errors="replace")
+    except (av.error.FFmpegError, IndexError) as exc:
+        # PyAV answers IndexError to formats that have no demuxer for a plain file.
+        msg = "the file is not audio or video that FFmpeg can read"
+        raise SourceError(msg) from exc
 
 
-def _decode_track(container: Any, collector: SampleCollector, *, cut_short: bool) -> DecodedAudio:
-    track = container.streams.best("audio") or container.streams.audio[0]
+def _check_room(folder: Path | None, container: Any, track: Any, max_seconds: float) -> None:
+    stated = min(_stated_seconds(container, track), max_seconds)
+    check_room(folder, int(stated * SAMPLE_RATE))
+
+
+def _decode_track(
+    container: Any, track: Any, collector: SampleCollector, *, cut_short: bool
+) -> DecodedAudio:
     track.thread_type = "AUTO"
     track.codec_context.options = {"max_samples": str(_MOST_FRAME_SAMPLES)}
     for frame in _frames(container, track, collector):
         collector.add(frame, _leading_seconds(container, frame))
     collector.finish()
-    if not collector.samples:
+    if not collector.file.count:
         raise _nothing_decoded(collector)
-    samples = np.frombuffer(collector.samples, dtype=np.float32)
-    collector.on_progress(len(samples) / SAMPLE_RATE)
+    collector.on_progress(collector.seconds)
     return DecodedAudio(
-        samples=samples,
+        samples=collector.file.samples(),
+        digest=collector.file.digest,
         sample_rate=SAMPLE_RATE,
-        duration=len(samples) / SAMPLE_RATE,
+        duration=collector.seconds,
         container=container.format.name,
         codec=track.codec_context.name,
         source_rate=track.codec_context.sample_rate,
@@ -179,11 +197,17 @@ def _warnings(
     container: Any, track: Any, collector: SampleCollector, *, cut_short: bool
 ) -> tuple[str, ...]:
     warnings = [DAMAGED] if collector.went_on else []
-    stated = 0.0
-    if any(name in container.format.name for name in _STATED_LENGTH) and track.duration:
-        stated = float(track.duration * track.time_base)
+    exact = any(name in container.format.name for name in _STATED_LENGTH)
+    stated = _stated_seconds(container, track) if exact and track.duration else 0.0
     missing = stated - collector.seconds
     short = cut_short or missing > max(_SHORT_SECONDS, _SHORT_SHARE * stated)
     if short or (collector.faults and not collector.went_on):
         warnings.append(TRUNCATED)
     return tuple(warnings)
+
+
+def _stated_seconds(container: Any, track: Any) -> float:
+    """The length by the track's or the container's own word, 0 when there is none."""
+    if track.duration:
+        return max(0.0, float(track.duration * track.time_base))
+    return max(0.0, (container.duration or 0) / 1_000_000)

@@ -1,17 +1,15 @@
-"""Resampling decoded frames to mono float32 at 16 kHz, and keeping nothing but the samples."""
+"""Resampling decoded frames to mono at 16 kHz, and keeping nothing of them in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from gpu_job.steps.disk_samples import BYTES_PER_SAMPLE, SampleFile
 from shared.domain.errors import SourceError, Stopped
 
 SAMPLE_RATE = 16_000
-_FULL_SCALE = 32_768
 #: Hz. At a stated 1 Hz, each sample of a file of a few bytes would become 16,000.
 _LEAST_RATE = 1000
 _REPORT_EVERY = 10.0
@@ -21,12 +19,12 @@ _LEAST_LEADING_SILENCE = 0.1
 
 @dataclass(kw_only=True, slots=True)
 class SampleCollector:
-    """Collects float32 samples in a bytearray, which grows in place, without a second copy."""
+    """Passes samples on to a file as they come."""
 
     max_seconds: float
     on_progress: Callable[[float], None]
     should_stop: Callable[[], bool]
-    samples: bytearray = field(default_factory=bytearray)
+    file: SampleFile
     faults: int = 0
     went_on: bool = False
     _resampler: Any = None
@@ -36,7 +34,7 @@ class SampleCollector:
     @property
     def seconds(self) -> float:
         """Seconds collected so far."""
-        return len(self.samples) / 4 / SAMPLE_RATE
+        return self.file.count / SAMPLE_RATE
 
     def check_stop(self) -> None:
         """Raise `Stopped` once told to stop."""
@@ -49,12 +47,13 @@ class SampleCollector:
 
         Raises:
             SourceError: ``audio_too_long``, ``source_unreadable``.
+            WorkerError: ``disk_full``.
         """
         import av
 
         self._check_frame(frame)
         if not self._format and _LEAST_LEADING_SILENCE < leading <= _MOST_LEADING_SILENCE:
-            self.samples += bytes(4 * round(leading * SAMPLE_RATE))
+            self.file.write(bytes(BYTES_PER_SAMPLE * round(leading * SAMPLE_RATE)))
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         if shape != self._format:
             # A stream may change its rate or channels; a resampler is made for one input.
@@ -85,8 +84,7 @@ class SampleCollector:
 
     def _keep(self, frames: list[Any]) -> None:
         for frame in frames:
-            scaled = frame.to_ndarray().astype(np.float32) / np.float32(_FULL_SCALE)
-            self.samples += scaled.tobytes()
+            self.file.write(frame.to_ndarray().astype("<i2", copy=False).tobytes())
         if self.seconds > self.max_seconds:
             raise self._too_long()
         if self.seconds - self._reported >= _REPORT_EVERY:

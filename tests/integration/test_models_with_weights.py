@@ -32,7 +32,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "ecapa_synthetic_voice.json"
 def _sample() -> Audio:
     return decode(
         SAMPLE, max_seconds=60, on_progress=lambda _: None, should_stop=lambda: False
-    ).samples
+    ).samples[:]
 
 
 @cache

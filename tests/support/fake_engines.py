@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import wave
 from dataclasses import dataclass, field
@@ -63,7 +64,13 @@ class FakeEngines:
         )
 
     def decode(
-        self, path: Path, *, max_seconds: float, on_progress: OnSeconds, should_stop: ShouldStop
+        self,
+        path: Path,
+        *,
+        max_seconds: float,
+        on_progress: OnSeconds,
+        should_stop: ShouldStop,
+        folder: Path,
     ) -> DecodedAudio:
         self.decoded.append(path.read_bytes())
         if self.decode_error is not None:
@@ -72,6 +79,7 @@ class FakeEngines:
             raise SourceError(f"longer than {max_seconds:g} seconds", code="audio_too_long")
         return DecodedAudio(
             samples=np.zeros(int(SECONDS * 16_000), dtype=np.float32),
+            digest=hashlib.sha256(self.decoded[-1]).hexdigest(),
             sample_rate=16_000,
             duration=SECONDS,
             container="wav",
@@ -102,7 +110,7 @@ class FakeEngines:
         start_at: float = 0.0,
         language: tuple[str, float] | None = None,
     ) -> TranscriptionOutput:
-        assert audio.shape == (int(SECONDS * 16_000),)
+        assert len(audio) == int(SECONDS * 16_000)
         self.before = 0.17  # above the shares of fetching and decoding, below the first report's
         self.options.append(options)
         segment = Segment(id=0, start=0.0, end=3.0, text="Hello there. Hi.", words=WORDS)

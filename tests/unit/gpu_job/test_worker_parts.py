@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import errno
 import logging
 import os
 import tempfile
@@ -51,6 +52,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (WorkerError("x", code="url_unreachable"), "url_unreachable", True),
         (Unavailable("x"), "unavailable", True),
         (ModelUnavailable("x"), "model_unavailable", False),
+        (OSError(errno.ENOSPC, "no room"), "disk_full", True),
         (MemoryError(), "out_of_memory", True),
         (ZeroDivisionError("secret"), "internal_error", True),
         (Stopped("nobody asked"), "internal_error", True),
