@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Protocol
 
 from gpu_job.engines.ports import (
-    Audio,
     Diarization,
     Diarizer,
     OnSeconds,
@@ -118,7 +117,7 @@ class TranscriptionPipeline:
         held.stop.check()
         with watch.step(Step.TRANSCRIBE, held.progress):
             return transcriber.transcribe(
-                _samples(audio),
+                audio.samples[:],
                 _options(held.job.options, model),
                 on_segment=_keep_nothing,
                 on_progress=_seconds(held, Step.TRANSCRIBE, audio.duration),
@@ -132,15 +131,11 @@ class TranscriptionPipeline:
         held.stop.check()
         with watch.step(Step.DIARIZE, held.progress):
             return diarizer.diarize(
-                _samples(audio),
+                audio.samples,
                 held.job.options.diarization_args,
                 on_progress=_seconds(held, Step.DIARIZE, audio.duration),
                 should_stop=held.stop.requested,
             )
-
-
-def _samples(audio: DecodedAudio) -> Audio:
-    return audio.samples[:]
 
 
 def _options(options: TranscriptionOptions, model: str) -> TranscriptionOptions:

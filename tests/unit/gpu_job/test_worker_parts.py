@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import errno
 import io
 import json
-import errno
 import logging
 import os
 import tempfile
