@@ -20,9 +20,11 @@ from pathlib import Path
 from functions.intake.handle import Arrival, handle, inbox_key
 from functions.local.inbox_files import (
     DONE_FOLDER,
+    SIDECAR_SUFFIX,
     Dropped,
     Signature,
     display_name,
+    fitting_name,
     read_beside,
     scan,
     signature_of,
@@ -134,13 +136,14 @@ class Inbox:
 
     def _move_away(self, dropped: Dropped, job: Job) -> None:
         done = self._root / dropped.tenant / DONE_FOLDER
-        target = (done / dropped.name).with_name(f"{job.id}-{dropped.path.name}")
+        name = fitting_name(dropped.path.name, prefix=f"{job.id}-", suffix=SIDECAR_SUFFIX)
+        target = (done / dropped.name).with_name(name.removesuffix(SIDECAR_SUFFIX))
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.parent.resolve().is_relative_to((self._root / dropped.tenant).resolve()):
                 raise OSError(errno.ELOOP, f"{DONE_FOLDER} leads out of the tenant's folder")
             if signature_of(dropped.sidecar) is not None:
-                dropped.sidecar.replace(target.with_name(f"{target.name}.json"))
+                dropped.sidecar.replace(target.with_name(target.name + SIDECAR_SUFFIX))
             dropped.path.replace(target)
             dropped.error_file.unlink(missing_ok=True)
         except OSError as exc:

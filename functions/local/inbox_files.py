@@ -15,6 +15,10 @@ ERROR_SUFFIX = ".error.txt"
 SIDECAR_SUFFIX = ".json"
 DONE_FOLDER = ".done"
 
+#: Bytes of a name in the usual file systems; an extension longer than that is none.
+_LONGEST_NAME = 255
+_LONGEST_EXTENSION = 16
+
 #: Names under which programs keep a file while they still write it.
 _UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".download", "~")
 
@@ -45,7 +49,7 @@ class Dropped:
     @property
     def error_file(self) -> Path:
         """Where a refusal is told."""
-        return self.path.with_name(self.path.name + ERROR_SUFFIX)
+        return self.path.with_name(fitting_name(self.path.name, suffix=ERROR_SUFFIX))
 
     @property
     def fingerprint(self) -> str:
@@ -89,8 +93,10 @@ def read_beside(path: Path, *, most_bytes: int) -> bytes | None:
     try:
         with _open_plain(path, os.O_RDONLY) as file:
             return file.read(most_bytes)
-    except FileNotFoundError:
-        return None
+    except OSError as exc:
+        if exc.errno in (errno.ENOENT, errno.ENAMETOOLONG):  # none can be there
+            return None
+        raise
 
 
 def write_beside(path: Path, text: str) -> None:
@@ -102,6 +108,22 @@ def write_beside(path: Path, text: str) -> None:
     with _open_plain(path, os.O_WRONLY | os.O_CREAT) as file:
         file.truncate(0)
         file.write(text.encode("utf-8", "replace"))  # names may hold bytes that are no UTF-8
+
+
+def fitting_name(name: str, *, prefix: str = "", suffix: str = "") -> str:
+    """`prefix`, a file's name and `suffix`, the name cut where a file system would refuse more.
+
+    What is cut is the middle, so that the name's beginning and its extension stay to be read.
+    """
+    room = _LONGEST_NAME - len(os.fsencode(prefix)) - len(os.fsencode(suffix))
+    if len(os.fsencode(name)) <= room:
+        return f"{prefix}{name}{suffix}"
+    extension = Path(name).suffix
+    if len(os.fsencode(extension)) > _LONGEST_EXTENSION:
+        extension = ""
+    kept = os.fsencode(name)[: room - len(os.fsencode(extension))]
+    # A character that the cut falls into is left out.
+    return f"{prefix}{kept.decode('utf-8', 'ignore')}{extension}{suffix}"
 
 
 def display_name(path: Path) -> str:

@@ -128,3 +128,26 @@ def test_a_file_that_can_not_be_read_holds_up_no_other(
         inbox.step()
     jobs = platform.jobs.query(JobQuery(tenant="acme")).jobs
     assert [job.source.filename for job in jobs] == ["b.wav"]
+
+
+@pytest.mark.parametrize("name", ["ש" * 120 + ".wav", "x" * 251 + ".wav", "é" * 127])
+def test_a_name_as_long_as_a_name_can_be_is_taken_once_and_moved(
+    platform: Platform, folder: Path, name: str
+) -> None:
+    path = drop(folder, name.encode())
+    (job,) = look(platform, folder)
+    assert not path.exists()
+    (moved,) = (folder / ".done").iterdir()
+    assert moved.read_bytes() == b"audio"
+    assert moved.name.startswith(f"{job.id}-{name[0]}")
+    assert moved.suffix == path.suffix
+
+
+def test_the_refusal_of_a_file_with_the_longest_name_is_told(
+    platform: Platform, folder: Path
+) -> None:
+    path = drop(folder, b"x" * 251 + b".wav", content=b"")
+    assert look(platform, folder) == []
+    (told,) = (found for found in folder.iterdir() if found != path)
+    assert told.name.endswith(".wav.error.txt")
+    assert "0 bytes" in told.read_text()
