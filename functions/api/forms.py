@@ -84,7 +84,10 @@ def _upload(form: FormData) -> UploadForm:
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise InvalidRequest(
-            "the form has no file in the field file", code="missing_file", field="file"
+            # A part that breaks off is left out by the parser as if it had not been there.
+            "the form has no file in the field file, or was cut short within it",
+            code="missing_file",
+            field="file",
         )
     return UploadForm(
         file=file.file,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from shared.domain.errors import InvalidRequest
 from tamlil.client import ApiClient, ServerError
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -188,3 +190,37 @@ def test_a_large_transcript_is_fetched_from_its_signed_url_without_the_key() -> 
 
     with make_client(handler) as client:
         assert client.text("/api/v1/jobs/job_1/transcript", format="json") == "the transcript"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("a.mp3", "audio/mpeg"), ("a.mp4", "video/mp4"), ("a.ts", None), ("a.txt", None), ("a", None)],
+)
+def test_a_file_is_announced_as_audio_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str | None
+) -> None:
+    """What a name says of a file's type is only handed on where it can be right."""
+    monkeypatch.setitem(mimetypes.types_map, ".ts", "text/vnd.trolltech.linguist")
+    announced: list[dict[str, object]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/api/v1/uploads":
+            announced.append(json.loads(request.content))
+            upload = {"upload_id": "upl_1", "method": "PUT", "url": "http://tamlil.test/put"}
+            return httpx.Response(200, json={**upload, "fields": {}, "headers": {}})
+        return httpx.Response(200, json={"job_id": "job_1"})
+
+    (tmp_path / name).write_bytes(b"audio")
+    with make_client(handler) as client:
+        assert client.submit_file(tmp_path / name, {}) == {"job_id": "job_1"}
+    assert announced[0].get("content_type") == told
+
+
+def test_an_empty_file_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").touch()
+    with (
+        make_client(lambda _: pytest.fail("nothing is to be sent")) as client,
+        pytest.raises(InvalidRequest, match="empty") as caught,
+    ):
+        client.submit_file(tmp_path / "a.mp3", {})
+    assert caught.value.code == "empty_file"
