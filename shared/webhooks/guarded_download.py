@@ -24,6 +24,9 @@ from shared.webhooks.url_policy import display_url
 
 _RETRYABLE_STATUSES = frozenset({408, 425, 429})
 _SERVER_ERRORS = range(500, 600)
+#: 203 is a whole file that a proxy has touched; 206 to a plain GET is a part that nobody asked for.
+_WHOLE_FILE = frozenset({200, 203})
+_PART_OF_FILE = 206
 _CHUNK_BYTES = 65_536
 _UNSAFE_IN_NAMES = re.compile(r"[\x00-\x1f\x7f/\\]+")
 _LONGEST_NAME = 200  # characters; file systems take 255 bytes
@@ -91,8 +94,9 @@ def _accepted_length(response: httpx.Response, max_bytes: int) -> int | None:
     if status in _RETRYABLE_STATUSES or status in _SERVER_ERRORS:
         msg = f"{shown} answered with HTTP status {status}"
         raise WorkerError(msg, code="url_unavailable", field="url")
-    if not response.is_success:
-        msg = f"{shown} answered with HTTP status {status}"
+    if status not in _WHOLE_FILE:
+        why = ": a part of the file, which was not asked for" if status == _PART_OF_FILE else ""
+        msg = f"{shown} answered with HTTP status {status}{why}"
         raise SourceError(msg, code="url_http_error", field="url")
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):

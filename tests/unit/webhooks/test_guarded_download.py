@@ -148,6 +148,8 @@ def test_a_body_shorter_than_announced_fails_and_may_be_retried(
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
     [
+        ("202 Accepted", SourceError, "url_http_error"),
+        ("204 No Content", SourceError, "url_http_error"),
         ("304 Not Modified", SourceError, "url_http_error"),
         ("403 Forbidden", SourceError, "url_http_error"),
         ("404 Not Found", SourceError, "url_http_error"),
@@ -164,6 +166,21 @@ def test_an_error_status_is_named_and_only_passing_ones_are_retried(
     assert (type(failure), failure.code) == (kind, code)
     assert status[:3] in failure.detail
     assert "/a.mp3" in failure.detail
+
+
+@pytest.mark.parametrize("content_range", ["bytes 0-262143/999999", ""])
+def test_a_part_of_a_file_is_not_taken_for_the_whole(tmp_path: Path, content_range: str) -> None:
+    """A cache that answers a plain GET from a range it holds would cut the recording short."""
+    answer = response(AUDIO, status="206 Partial Content", Content_Range=content_range)
+    failure = fail(lambda _: [answer], tmp_path / "in")
+    assert (type(failure), failure.code) == (SourceError, "url_http_error")
+    assert "206: a part of the file" in failure.detail
+
+
+def test_a_file_that_a_proxy_has_passed_on_is_taken(tmp_path: Path) -> None:
+    script: Script = lambda _: [response(AUDIO, status="203 Non-Authoritative Information")]  # noqa: E731 - short
+    with ScriptedServer(script).running() as server:
+        assert fetch(server.url(), tmp_path / "in").size_bytes == len(AUDIO)
 
 
 def test_an_empty_body_is_the_callers_fault(tmp_path: Path) -> None:
