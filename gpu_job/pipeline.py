@@ -117,7 +117,7 @@ class TranscriptionPipeline:
         held.stop.check()
         with watch.step(Step.TRANSCRIBE, held.progress):
             return transcriber.transcribe(
-                audio.samples[:],
+                audio.samples,
                 _options(held.job.options, model),
                 on_segment=_keep_nothing,
                 on_progress=_seconds(held, Step.TRANSCRIBE, audio.duration),

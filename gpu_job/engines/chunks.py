@@ -1,60 +1,148 @@
-"""Planning the stretches of audio that are decoded at once: at most Whisper's 30 s window."""
+"""What is decoded at once: windows of at most Whisper's 30 s, made of neighbouring speech.
+
+The plan is speech as it is; windows are packed from it when it is decoded, always alike. Between
+two stretches of speech at most 0.8 s of silence is kept: Whisper tends to stop at a long silence
+and lose what follows, and every window costs the same, however little is in it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_job.engines.ports import SAMPLE_RATE, Audio, Region
+from gpu_job.engines.ports import SAMPLE_RATE, Audio, Region, Samples
+from gpu_job.engines.speech import LONGEST_SECONDS
 
-MAX_SECONDS = 30.0
-#: Whisper tends to stop at a long silence and lose what follows: don't join across one.
-MAX_GAP_SECONDS = 2.0
+WINDOW_SECONDS = 30.0
+#: Silence kept before and after speech, as in Silero's and faster-whisper's defaults.
+PAD_SECONDS = 0.4
+#: Heard twice where no silence could be found to cut at.
+OVERLAP_SECONDS = 3.0
 _SEARCH_SECONDS = 5.0
 _FRAME = SAMPLE_RATE // 20
+#: A frame is silent when it has a hundredth of the usual energy (-20 dB).
+_SILENT_SHARE = 0.01
 
 
-def merge_regions(regions: Sequence[Region]) -> tuple[Region, ...]:
-    """Join neighbouring speech into chunks of up to 30 s, with the short pauses between them.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """Stretches of audio that the decoder hears end to end, and the speech that lies in them.
 
-    Silence inside a chunk is kept, so that times in a chunk are times in the audio.
+    `overlaps` tells that it begins in the middle of speech, with some that the window before has.
     """
-    chunks: list[Region] = []
-    for region in regions:
-        last = chunks[-1] if chunks else None
-        if (
-            last is not None
-            and region.end - last.start <= MAX_SECONDS
-            and region.start - last.end <= MAX_GAP_SECONDS
-        ):
-            chunks[-1] = Region(start=last.start, end=region.end)
+
+    pieces: tuple[Region, ...]
+    speech: tuple[Region, ...]
+    overlaps: bool = False
+
+    @property
+    def start(self) -> float:
+        """Where it begins (seconds of the audio)."""
+        return self.pieces[0].start
+
+    @property
+    def end(self) -> float:
+        """Where it ends (seconds of the audio)."""
+        return self.pieces[-1].end
+
+    @property
+    def seconds(self) -> float:
+        """How much the decoder hears."""
+        return sum(piece.end - piece.start for piece in self.pieces)
+
+    def samples(self, audio: Samples) -> Audio:
+        """Return what the decoder hears."""
+        return np.concatenate([samples_of(audio, piece) for piece in self.pieces])
+
+    def locate(self, start: float, end: float) -> tuple[float, float]:
+        """Return where in the audio something is, from its seconds in the window.
+
+        Both ends come to lie in one piece, which is that of the middle.
+        """
+        middle, before = (start + end) / 2, 0.0
+        for number, piece in enumerate(self.pieces):
+            length = piece.end - piece.start
+            if middle <= before + length or number == len(self.pieces) - 1:
+                break
+            before += length
+        shift = piece.start - before
+        return _inside(start + shift, piece), _inside(end + shift, piece)
+
+
+def _inside(time: float, piece: Region) -> float:
+    return min(max(time, piece.start), piece.end)
+
+
+def pack(regions: Sequence[Region], duration: float) -> Iterator[Window]:
+    """Fill windows with neighbouring regions of a plan; each takes as many as fit."""
+    group: list[Region] = []
+    pieces: list[Region] = []
+    overlaps = False
+    for number, region in enumerate(regions):
+        begins_inside = number > 0 and region.start < regions[number - 1].end
+        piece = _padded(regions, number, duration)
+        seconds = sum(one.end - one.start for one in pieces) + piece.end - piece.start
+        if group and (begins_inside or seconds > WINDOW_SECONDS):
+            yield Window(pieces=_joined(pieces), speech=tuple(group), overlaps=overlaps)
+            group, pieces, overlaps = [], [], begins_inside
+        group.append(region)
+        pieces.append(piece)
+    if group:
+        yield Window(pieces=_joined(pieces), speech=tuple(group), overlaps=overlaps)
+
+
+def _padded(regions: Sequence[Region], number: int, duration: float) -> Region:
+    """Add silence on both sides; a short pause is shared with the neighbour."""
+    region = regions[number]
+    before = region.start - regions[number - 1].end if number else region.start
+    last = number == len(regions) - 1
+    after = duration - region.end if last else regions[number + 1].start - region.end
+    left = before if number == 0 else before / 2
+    right = after if last else after / 2
+    return Region(
+        start=region.start - min(max(left, 0.0), PAD_SECONDS),
+        end=region.end + min(max(right, 0.0), PAD_SECONDS),
+    )
+
+
+def _joined(pieces: Iterable[Region]) -> tuple[Region, ...]:
+    """Make one of pieces that touch."""
+    joined: list[Region] = []
+    for piece in pieces:
+        if joined and piece.start <= joined[-1].end + 1 / SAMPLE_RATE:
+            joined[-1] = Region(start=joined[-1].start, end=piece.end)
         else:
-            chunks.append(region)
-    return tuple(chunks)
+            joined.append(piece)
+    return tuple(joined)
 
 
-def fixed_chunks(audio: Audio) -> tuple[Region, ...]:
-    """Cover all audio without a VAD; each cut is at the quietest 50 ms of the window's last 5 s."""
-    chunks = []
-    start = 0
-    window = int(MAX_SECONDS * SAMPLE_RATE)
-    while start < len(audio):
-        end = min(start + window, len(audio))
-        if end < len(audio):
-            end = _quietest(audio, end - int(_SEARCH_SECONDS * SAMPLE_RATE), end)
-        chunks.append(Region(start=start / SAMPLE_RATE, end=end / SAMPLE_RATE))
-        start = end
-    return tuple(chunks)
+def cover(audio: Samples, region: Region) -> Iterator[Region]:
+    """Cut what is too long for a window: at silences, and where none is near, with an overlap.
+
+    Each cut is at the quietest 50 ms of the window's last 5 s.
+    """
+    start, end = round(region.start * SAMPLE_RATE), round(region.end * SAMPLE_RATE)
+    longest = round(LONGEST_SECONDS * SAMPLE_RATE)
+    while end - start > longest:
+        cut, silent = _quietest(audio[start : start + longest])
+        shared = 0 if silent else round(OVERLAP_SECONDS * SAMPLE_RATE / 2)
+        yield Region(start=start / SAMPLE_RATE, end=(start + cut + shared) / SAMPLE_RATE)
+        start += cut - shared
+    yield Region(start=start / SAMPLE_RATE, end=end / SAMPLE_RATE)
 
 
-def samples_of(audio: Audio, region: Region) -> Audio:
-    """Return the region's part of the audio (a view)."""
+def samples_of(audio: Samples, region: Region) -> Audio:
+    """Return the region's part of the audio."""
     return audio[round(region.start * SAMPLE_RATE) : round(region.end * SAMPLE_RATE)]
 
 
-def _quietest(audio: Audio, start: int, end: int) -> int:
-    """Return the middle of the frame with the least energy."""
-    count = (end - start) // _FRAME
-    frames = audio[start : start + count * _FRAME].reshape(count, _FRAME)
-    return start + int(np.argmin((frames**2).sum(axis=1))) * _FRAME + _FRAME // 2
+def _quietest(window: Audio) -> tuple[int, bool]:
+    """Return the middle of the quietest frame near the end, and whether it is silent."""
+    count = len(window) // _FRAME
+    energy = (window[: count * _FRAME].reshape(count, _FRAME) ** 2).mean(axis=1)
+    near = count - round(_SEARCH_SECONDS * SAMPLE_RATE) // _FRAME
+    frame = near + int(np.argmin(energy[near:]))
+    silent = bool(energy[frame] <= _SILENT_SHARE * float(np.mean(energy)))
+    return frame * _FRAME + _FRAME // 2, silent

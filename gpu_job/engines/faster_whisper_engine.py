@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
-from gpu_job.engines.chunks import fixed_chunks, merge_regions
+from gpu_job.engines.assembly import Assembly
+from gpu_job.engines.chunks import Window, cover, pack
 from gpu_job.engines.engine_arguments import (
     COMPRESSION_RATIO_THRESHOLD,
     LOG_PROB_THRESHOLD,
@@ -16,32 +17,31 @@ from gpu_job.engines.engine_arguments import (
     temperature_ladder,
 )
 from gpu_job.engines.interruptible import run_interruptibly
+from gpu_job.engines.language import heard_language
 from gpu_job.engines.ports import (
     SAMPLE_RATE,
-    Audio,
+    OnLanguage,
     OnSeconds,
     OnSegment,
     Region,
+    Samples,
     ShouldStop,
     TranscriptionOutput,
     VoiceActivityDetector,
+    ignore_language,
 )
-from gpu_job.engines.readable_segments import split_segment
 from gpu_job.engines.whisper_backend import WhisperBackend
 from shared.domain.errors import UnsupportedOption
 from shared.domain.options import Task, TranscriptionOptions
-from shared.domain.transcript import Segment, Word
+from shared.domain.transcript import Segment
 from shared.models.registry import ModelSpec
-
-#: ISO 639-2 for "undetermined": nobody spoke, so there was nothing to detect.
-UNDETERMINED = "und"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FasterWhisperTranscriber:
-    """A loaded model with its VAD. `batch_size` chunks of up to 30 s are decoded at once.
+    """A loaded model with its VAD. `batch_size` windows of up to 30 s are decoded at once.
 
-    Memory does not grow with the audio: features exist for one batch at a time.
+    Memory does not grow with the audio: samples and features exist for one batch at a time.
     """
 
     backend: WhisperBackend
@@ -49,34 +49,73 @@ class FasterWhisperTranscriber:
     vad: VoiceActivityDetector
     batch_size: int = 8
 
-    def transcribe(
+    def plan(
+        self, audio: Samples, options: TranscriptionOptions, *, should_stop: ShouldStop
+    ) -> tuple[Region, ...]:
+        """See `gpu_job.engines.ports.Transcriber`."""
+        if options.vad:
+            regions = self.vad.speech_regions(audio, should_stop=should_stop)
+        elif len(audio):
+            regions = (Region(start=0.0, end=len(audio) / SAMPLE_RATE),)
+        else:
+            regions = ()
+        return tuple(part for region in regions for part in cover(audio, region))
+
+    def detect_language(
         self,
-        audio: Audio,
+        audio: Samples,
+        options: TranscriptionOptions,
+        *,
+        chunks: Sequence[Region],
+        should_stop: ShouldStop,
+    ) -> tuple[str, float]:
+        """See `gpu_job.engines.ports.Transcriber`."""
+        self._refuse_unsupported(options)
+        if options.language:
+            return options.language, 1.0
+        if not self.model.multilingual:
+            return min(self.model.languages), 1.0
+        windows = tuple(pack(chunks, len(audio) / SAMPLE_RATE))
+        return heard_language(self.backend, audio, windows, should_stop)
+
+    def transcribe(  # noqa: PLR0913 (all by name, most with a default)
+        self,
+        audio: Samples,
         options: TranscriptionOptions,
         *,
         on_segment: OnSegment,
         on_progress: OnSeconds,
         should_stop: ShouldStop,
+        on_language: OnLanguage = ignore_language,
+        chunks: Sequence[Region] | None = None,
         start_at: float = 0.0,
         language: tuple[str, float] | None = None,
+        previous: Sequence[Segment] = (),
     ) -> TranscriptionOutput:
         """See `gpu_job.engines.ports.Transcriber`."""
         self._refuse_unsupported(options)
-        chunks = self._plan(audio, options, should_stop)
-        spoken, probability = language or self._language(audio, options, chunks, should_stop)
-        timeline = _Timeline(duration=len(audio) / SAMPLE_RATE, now=start_at)
+        if chunks is None:
+            chunks = self.plan(audio, options, should_stop=should_stop)
+        code, probability = language or self.detect_language(
+            audio, options, chunks=chunks, should_stop=should_stop
+        )
+        on_language(code, probability)
+        windows = [
+            window
+            for window in pack(chunks, len(audio) / SAMPLE_RATE)
+            if window.end > start_at + _SAME
+        ]
+        assembly = Assembly(done=start_at, next_id=previous[-1].id + 1 if previous else 0)
         segments: list[Segment] = []
-        remaining = [chunk for chunk in chunks if chunk.end > start_at + _SAME]
-        for position in range(0, len(remaining), self.batch_size):
-            batch = remaining[position : position + self.batch_size]
-            for chunk, decoded in self._decode(audio, batch, options, spoken, should_stop):
-                for segment in timeline.place(decoded):
-                    numbered = replace(segment, id=len(segments))
-                    segments.append(numbered)
-                    on_segment(numbered)
-                on_progress(chunk.end)
+        decoded = self._decode(audio, windows, options, code, should_stop)
+        for number, (window, found) in enumerate(zip(windows, decoded, strict=True)):
+            following = windows[number + 1] if number + 1 < len(windows) else None
+            for segment in assembly.add(window, found, following):
+                segments.append(segment)
+                on_segment(segment)
+            on_progress(assembly.done)
         return TranscriptionOutput(
-            segments=tuple(segments), language=spoken, language_probability=probability
+            segments=tuple(segments), language=code, language_probability=probability
         )
 
     def _refuse_unsupported(self, options: TranscriptionOptions) -> None:
@@ -88,52 +127,31 @@ class FasterWhisperTranscriber:
             msg = f"model {self.model.name} has no language {options.language}; it has {known}"
             raise UnsupportedOption(msg, field="language")
 
-    def _plan(
-        self, audio: Audio, options: TranscriptionOptions, should_stop: ShouldStop
-    ) -> tuple[Region, ...]:
-        if options.vad:
-            return merge_regions(self.vad.speech_regions(audio, should_stop=should_stop))
-        return fixed_chunks(audio)
-
-    def _language(
-        self,
-        audio: Audio,
-        options: TranscriptionOptions,
-        chunks: Sequence[Region],
-        should_stop: ShouldStop,
-    ) -> tuple[str, float]:
-        """What was asked for, the model's only language, or what the model hears."""
-        if options.language:
-            return options.language, 1.0
-        if not self.model.multilingual:
-            return next(iter(sorted(self.model.languages))), 1.0
-        if not chunks:
-            return UNDETERMINED, 0.0
-        return run_interruptibly(partial(self.backend.detect_language, audio, chunks), should_stop)
-
     def _decode(
         self,
-        audio: Audio,
-        batch: Sequence[Region],
+        audio: Samples,
+        windows: Sequence[Window],
         options: TranscriptionOptions,
         language: str,
         should_stop: ShouldStop,
-    ) -> Iterator[tuple[Region, list[Segment]]]:
-        """Decode a batch at temperature 0, and each chunk that failed up the ladder."""
+    ) -> Iterator[list[Segment]]:
+        """Decode batch by batch at temperature 0, and each window that failed up the ladder."""
         ladder = temperature_ladder(options)
-        first: Sequence[list[Segment] | None] = [None] * len(batch)
-        if ladder[0] == 0:
-            arguments = batched_arguments(options, language)
-            work = partial(self.backend.batched, audio, batch, arguments)
-            first = run_interruptibly(work, should_stop)
-            ladder = ladder[1:]
-        for chunk, decoded in zip(batch, first, strict=True):
-            if decoded is None or (ladder and _failed(decoded)):
-                arguments = sequential_arguments(options, language, ladder)
-                again = partial(self.backend.sequential, audio, chunk, arguments)
-                yield chunk, _audible(run_interruptibly(again, should_stop))
-            else:
-                yield chunk, _audible(decoded)
+        again = ladder[1:] if ladder[0] == 0 else ladder
+        for position in range(0, len(windows), self.batch_size):
+            batch = [window.samples(audio) for window in windows[position:][: self.batch_size]]
+            first: Sequence[list[Segment] | None] = [None] * len(batch)
+            if ladder[0] == 0:
+                arguments = batched_arguments(options, language)
+                work = partial(self.backend.batched, batch, arguments)
+                first = run_interruptibly(work, should_stop)
+            for samples, found in zip(batch, first, strict=True):
+                if found is not None and not (again and _failed(found)):
+                    yield _audible(found)
+                    continue
+                arguments = sequential_arguments(options, language, again)
+                retry = partial(self.backend.sequential, samples, arguments)
+                yield _audible(run_interruptibly(retry, should_stop))
 
 
 _SAME = 1e-3
@@ -161,34 +179,3 @@ def _audible(decoded: Sequence[Segment]) -> list[Segment]:
             and segment.extra_data.avg_logprob < LOG_PROB_THRESHOLD
         )
     ]
-
-
-@dataclass(kw_only=True, slots=True)
-class _Timeline:
-    """Keeps times monotone and inside the audio; alignment may overshoot either."""
-
-    duration: float
-    now: float
-
-    def place(self, decoded: Sequence[Segment]) -> Iterator[Segment]:
-        """Cut coarse segments into readable ones and put them after what came before."""
-        for coarse in decoded:
-            if not coarse.words:
-                yield self._place_whole(coarse)
-                continue
-            words = tuple(self._place_word(word) for word in coarse.words)
-            yield from split_segment(replace(coarse, words=words))
-
-    def _place_whole(self, segment: Segment) -> Segment:
-        start, end = self._advance(segment.start, segment.end)
-        return replace(segment, start=start, end=end)
-
-    def _place_word(self, word: Word) -> Word:
-        start, end = self._advance(word.start, word.end)
-        return replace(word, start=start, end=end)
-
-    def _advance(self, start: float, end: float) -> tuple[float, float]:
-        start = min(max(start, self.now), self.duration)
-        end = min(max(end, start), self.duration)
-        self.now = end
-        return start, end

@@ -7,7 +7,7 @@ when it turns true the call raises `Stopped` within a second, and nothing more i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,12 +39,18 @@ class Samples(Protocol):
 
 OnSegment = Callable[[Segment], None]
 OnSeconds = Callable[[float], None]
+#: Hears a language's code and its probability.
+OnLanguage = Callable[[str, float], None]
 ShouldStop = Callable[[], bool]
 
 
 def never() -> bool:
     """Go on to the end."""
     return False
+
+
+def ignore_language(_code: str, _probability: float) -> None:
+    """Nobody needs the language before the end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,25 +71,76 @@ class TranscriptionOutput:
 
 
 class Transcriber(Protocol):
-    """Turns speech into timed segments."""
+    """Turns speech into timed segments.
 
-    def transcribe(
+    `plan`, `detect_language` and `transcribe` may be called one by one, so that a caller can keep
+    the plan, choose another model for the language, and resume after a crash. Memory does not
+    grow with the audio.
+    """
+
+    def plan(
+        self, audio: Samples, options: TranscriptionOptions, *, should_stop: ShouldStop
+    ) -> tuple[Region, ...]:
+        """Return what is to be decoded, in order: speech, or everything without `options.vad`.
+
+        The same audio and options give the same plan. Several regions may be decoded at once;
+        one that begins before the last has ended was cut where somebody speaks, and the words of
+        the overlap are merged.
+
+        Raises:
+            Stopped: `should_stop` turned true.
+        """
+        ...
+
+    def detect_language(
         self,
-        audio: Audio,
+        audio: Samples,
+        options: TranscriptionOptions,
+        *,
+        chunks: Sequence[Region],
+        should_stop: ShouldStop,
+    ) -> tuple[str, float]:
+        """Return the language's code and its probability.
+
+        What `options` name has probability 1, and so has the only language of a model; ``und``
+        has 0 and means that nobody speaks.
+
+        Raises:
+            UnsupportedOption: the model does not know the language that `options` name.
+            WorkerError: the engine failed.
+            Stopped: `should_stop` turned true.
+        """
+        ...
+
+    def transcribe(  # noqa: PLR0913 (all by name, most with a default)
+        self,
+        audio: Samples,
         options: TranscriptionOptions,
         *,
         on_segment: OnSegment,
         on_progress: OnSeconds,
         should_stop: ShouldStop,
+        on_language: OnLanguage = ignore_language,
+        chunks: Sequence[Region] | None = None,
         start_at: float = 0.0,
         language: tuple[str, float] | None = None,
+        previous: Sequence[Segment] = (),
     ) -> TranscriptionOutput:
-        """Transcribe `audio` and return all segments, in order, numbered from 0.
+        """Transcribe `audio` and return what was reported, in order.
 
-        Each segment goes to `on_segment` as soon as its chunk is done; `on_progress` then hears
-        the end of the last finished chunk: everything before it has been reported. To resume
-        after a crash, pass that value as `start_at` (chunks are planned alike every time) and the
-        detected language with its probability as `language`.
+        Args:
+            audio: the samples.
+            options: all of them reach the decoder.
+            on_segment: hears each segment once, when it is final. They are numbered from 0, or
+                on from the last of `previous`.
+            on_progress: hears a time; everything before it has been reported.
+            should_stop: see this module.
+            on_language: called once, before the first segment, also when `language` is given.
+            chunks: a plan of `plan` for this audio; made here without it.
+            start_at: what `on_progress` heard last, to resume: with the same chunks and language
+                exactly the segments that were not yet reported come.
+            language: the code and its probability when already detected.
+            previous: to resume, the segments before `start_at`; the last ones suffice.
 
         Raises:
             UnsupportedOption: the model can't do what `options` ask.
@@ -143,8 +200,11 @@ class Diarizer(Protocol):
 class VoiceActivityDetector(Protocol):
     """Finds where anybody speaks."""
 
-    def speech_regions(self, audio: Audio, *, should_stop: ShouldStop) -> tuple[Region, ...]:
-        """Return disjoint regions in order, none longer than 30 seconds.
+    def speech_regions(self, audio: Samples, *, should_stop: ShouldStop) -> tuple[Region, ...]:
+        """Return regions in order of their starts; none is padded or joined across a pause.
+
+        The result does not depend on the windows in which the audio is read. Regions may be of
+        any length; they are disjoint.
 
         Raises:
             Stopped: `should_stop` turned true.

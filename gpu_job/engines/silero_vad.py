@@ -2,50 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
-from gpu_job.engines.interruptible import run_interruptibly
-from gpu_job.engines.ports import SAMPLE_RATE, Audio, Region, ShouldStop
+import numpy as np
 
-#: Whisper's window: no region may be longer.
-MAX_REGION_SECONDS = 30.0
-_BLOCK_SECONDS = 600
-_MIN_SILENCE_MS = 160
+from gpu_job.engines.interruptible import engine_errors, run_interruptibly
+from gpu_job.engines.ports import Audio, Region, Samples, ShouldStop
+from gpu_job.engines.speech import FRAME, speech_regions
+
+#: Samples of the frame before that the network sees with each frame.
+_CONTEXT = 64
+#: Frames at once, about a minute: the network's inner arrays are a hundred times the audio.
+_BLOCK_FRAMES = 2000
 
 
 class SileroVad:
-    """Detects speech block by block, so that its memory does not grow with the audio."""
+    """Reads the audio in windows and carries the network's state over their borders.
 
-    def speech_regions(self, audio: Audio, *, should_stop: ShouldStop) -> tuple[Region, ...]:
-        """Return disjoint regions in order, none longer than 30 seconds.
+    So its memory does not grow with the audio, and its answer is that of one pass over the whole.
+    """
 
-        A region that touches a block's end is not trusted: the next block starts with it, so that
-        no word is cut at a block's border.
-
-        Raises:
-            Stopped: `should_stop` turned true.
-        """
-        regions: list[Region] = []
-        position = 0
-        while position < len(audio):
-            end = min(position + _BLOCK_SECONDS * SAMPLE_RATE, len(audio))
-            block = audio[position:end]
-            spans = run_interruptibly(partial(_detect, block), should_stop)
-            following = end
-            if end < len(audio) and spans and spans[-1][1] >= len(block) and spans[-1][0] > 0:
-                following = position + spans.pop()[0]
-            regions.extend(
-                Region(start=(position + start) / SAMPLE_RATE, end=(position + stop) / SAMPLE_RATE)
-                for start, stop in spans
-            )
-            position = following
-        return tuple(regions)
+    def speech_regions(self, audio: Samples, *, should_stop: ShouldStop) -> tuple[Region, ...]:
+        """See `gpu_job.engines.ports.VoiceActivityDetector`."""
+        network = _Network()
+        probabilities: list[float] = []
+        for block in _blocks(audio):
+            found = run_interruptibly(partial(network.probabilities, block), should_stop)
+            probabilities.extend(found.tolist())
+        return speech_regions(probabilities, len(audio))
 
 
-def _detect(block: Audio) -> list[tuple[int, int]]:
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
+def _blocks(audio: Samples) -> Iterator[Audio]:
+    """Yield windows of whole frames; the last one is filled up with silence."""
+    step = _BLOCK_FRAMES * FRAME
+    for start in range(0, len(audio), step):
+        block = audio[start : start + step]
+        yield np.pad(block, (0, -len(block) % FRAME))
 
-    options = VadOptions(
-        max_speech_duration_s=MAX_REGION_SECONDS, min_silence_duration_ms=_MIN_SILENCE_MS
-    )
-    return [(span["start"], span["end"]) for span in get_speech_timestamps(block, options)]
+
+def _zeros(*shape: int) -> Audio:
+    return np.zeros(shape, dtype=np.float32)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Network:
+    """The recurrent state between two windows."""
+
+    hidden: Audio = field(default_factory=lambda: _zeros(1, 1, 128))
+    cell: Audio = field(default_factory=lambda: _zeros(1, 1, 128))
+    context: Audio = field(default_factory=lambda: _zeros(1, _CONTEXT))
+
+    def probabilities(self, block: Audio) -> Audio:
+        """Return the probability of speech for each frame of the next window, (frames,)."""
+        frames = block.reshape(-1, FRAME)
+        before = np.concatenate([self.context, frames[:-1, -_CONTEXT:]])
+        inputs = {
+            "input": np.concatenate([before, frames], axis=1),
+            "h": self.hidden,
+            "c": self.cell,
+        }
+        with engine_errors("Silero VAD"):
+            found, self.hidden, self.cell = _session().run(None, inputs)
+        self.context = frames[-1:, -_CONTEXT:]
+        answer: Audio = np.asarray(found, dtype=np.float32).reshape(-1)
+        return answer
+
+
+def _session() -> Any:
+    from faster_whisper.vad import get_vad_model
+
+    return get_vad_model().session

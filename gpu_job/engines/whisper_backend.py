@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from gpu_job.engines.chunks import samples_of
+import numpy as np
+
 from gpu_job.engines.interruptible import engine_errors
-from gpu_job.engines.ports import Audio, Region
+from gpu_job.engines.ports import SAMPLE_RATE, Audio
 from shared.domain.transcript import ExtraData, Segment, Word
 
-_DETECTION_WINDOWS = 4
 _FRAMES_PER_SECOND = 100
+#: Clips begin at quarters of a second, which floats and faster-whisper's hundredths hit exactly.
+_CLIP_STEP = SAMPLE_RATE // 4
 
 
 class WhisperBackend(Protocol):
-    """What the engine needs of a Whisper implementation. Times are those of the whole audio."""
+    """What the engine needs of a Whisper implementation.
+
+    A window is up to 30 s of samples; times are those in the window.
+    """
 
     def batched(
-        self, audio: Audio, chunks: Sequence[Region], arguments: Mapping[str, Any]
+        self, windows: Sequence[Audio], arguments: Mapping[str, Any]
     ) -> list[list[Segment]]:
-        """Decode chunks together; one list of coarse segments for each."""
+        """Decode windows together; one list of coarse segments for each."""
         ...
 
-    def sequential(
-        self, audio: Audio, chunk: Region, arguments: Mapping[str, Any]
-    ) -> list[Segment]:
-        """Decode one chunk with all of Whisper's fallbacks."""
+    def sequential(self, window: Audio, arguments: Mapping[str, Any]) -> list[Segment]:
+        """Decode one window with all of Whisper's fallbacks."""
         ...
 
-    def detect_language(self, audio: Audio, chunks: Sequence[Region]) -> tuple[str, float]:
-        """Return the language of the first chunks and its probability."""
+    def language_probabilities(self, window: Audio) -> Mapping[str, float]:
+        """Return the probability of each language that the model knows, by its code."""
         ...
 
 
@@ -54,37 +58,35 @@ class FasterWhisperBackend:
             self._pipeline: Any = BatchedInferencePipeline(model=self._model)
 
     def batched(
-        self, audio: Audio, chunks: Sequence[Region], arguments: Mapping[str, Any]
+        self, windows: Sequence[Audio], arguments: Mapping[str, Any]
     ) -> list[list[Segment]]:
         """See `WhisperBackend`."""
-        clips = [{"start": chunk.start, "end": chunk.end} for chunk in chunks]
+        audio, clips = _one_after_another(windows)
         with engine_errors("faster-whisper"):
             found, _ = self._pipeline.transcribe(
                 audio, clip_timestamps=clips, batch_size=len(clips), **arguments
             )
-            grouped: list[list[Any]] = [[] for _ in chunks]
+            starts = [clip["start"] for clip in clips]
+            grouped: list[list[Any]] = [[] for _ in windows]
             for segment in found:
-                grouped[_chunk_of(segment, chunks)].append(segment)
-        return [list(_translate(group, offset=0.0)) for group in grouped]
+                # By `seek`, because alignment may move a segment's times out of its clip.
+                grouped[bisect_right(starts, segment.seek / _FRAMES_PER_SECOND) - 1].append(segment)
+        return [
+            list(_translate(group, shift=-start))
+            for start, group in zip(starts, grouped, strict=True)
+        ]
 
-    def sequential(
-        self, audio: Audio, chunk: Region, arguments: Mapping[str, Any]
-    ) -> list[Segment]:
+    def sequential(self, window: Audio, arguments: Mapping[str, Any]) -> list[Segment]:
         """See `WhisperBackend`."""
         with engine_errors("faster-whisper"):
-            found, _ = self._model.transcribe(samples_of(audio, chunk), **arguments)
-            return list(_translate(found, offset=chunk.start))
+            found, _ = self._model.transcribe(window, **arguments)
+            return list(_translate(found, shift=0.0))
 
-    def detect_language(self, audio: Audio, chunks: Sequence[Region]) -> tuple[str, float]:
-        """Ask window after window until one is sure (above 0.5), else take the vote."""
-        import numpy as np
-
-        speech = np.concatenate([samples_of(audio, chunk) for chunk in chunks[:_DETECTION_WINDOWS]])
+    def language_probabilities(self, window: Audio) -> Mapping[str, float]:
+        """See `WhisperBackend`."""
         with engine_errors("faster-whisper"):
-            language, probability, _ = self._model.detect_language(
-                speech, language_detection_segments=_DETECTION_WINDOWS
-            )
-        return str(language), float(probability)
+            _, _, found = self._model.detect_language(window)
+        return {str(code): float(probability) for code, probability in found}
 
 
 def resolve_device(device: str) -> str:
@@ -101,30 +103,35 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _chunk_of(segment: Any, chunks: Sequence[Region]) -> int:
-    """Return the chunk that a segment came from, by `seek`: its chunk's start in hundredths.
+def _one_after_another(windows: Sequence[Audio]) -> tuple[Audio, list[dict[str, float]]]:
+    """Join windows, and return with them where each begins and ends (seconds)."""
+    clips = []
+    position = 0
+    padded = []
+    for window in windows:
+        clips.append(
+            {"start": position / SAMPLE_RATE, "end": (position + len(window)) / SAMPLE_RATE}
+        )
+        padded.append(np.pad(window, (0, -len(window) % _CLIP_STEP)))
+        position += len(padded[-1])
+    return np.concatenate(padded), clips
 
-    The segment's own times won't do: alignment may move them past the chunk's end.
-    """
-    start = segment.seek / _FRAMES_PER_SECOND
-    return min(range(len(chunks)), key=lambda number: abs(chunks[number].start - start))
 
-
-def _translate(found: Iterable[Any], *, offset: float) -> Iterable[Segment]:
+def _translate(found: Iterable[Any], *, shift: float) -> Iterable[Segment]:
     for number, segment in enumerate(found):
         words = tuple(
             Word(
                 word=word.word,
-                start=offset + float(word.start),
-                end=offset + float(word.end),
+                start=shift + float(word.start),
+                end=shift + float(word.end),
                 probability=float(word.probability),
             )
             for word in segment.words or ()
         )
         yield Segment(
             id=number,
-            start=offset + float(segment.start),
-            end=offset + float(segment.end),
+            start=shift + float(segment.start),
+            end=shift + float(segment.end),
             text=segment.text.strip(),
             words=words,
             extra_data=ExtraData(

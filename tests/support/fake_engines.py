@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import wave
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from gpu_job.engines.ports import (
-    Audio,
     Diarization,
     Diarizer,
+    OnLanguage,
     OnSeconds,
     OnSegment,
+    Region,
     Samples,
     ShouldStop,
     Transcriber,
     TranscriptionOutput,
+    ignore_language,
 )
 from gpu_job.pipeline import Engines
 from gpu_job.steps.decode import DecodedAudio
@@ -99,21 +102,40 @@ class FakeEngines:
         self.loads.append("diarizer")
         return self
 
+    def plan(
+        self, audio: Samples, options: TranscriptionOptions, *, should_stop: ShouldStop
+    ) -> tuple[Region, ...]:
+        return (Region(start=0.0, end=SECONDS),)
+
+    def detect_language(
+        self,
+        audio: Samples,
+        options: TranscriptionOptions,
+        *,
+        chunks: Sequence[Region],
+        should_stop: ShouldStop,
+    ) -> tuple[str, float]:
+        return "en", 0.99
+
     def transcribe(
         self,
-        audio: Audio,
+        audio: Samples,
         options: TranscriptionOptions,
         *,
         on_segment: OnSegment,
         on_progress: OnSeconds,
         should_stop: ShouldStop,
+        on_language: OnLanguage = ignore_language,
+        chunks: Sequence[Region] | None = None,
         start_at: float = 0.0,
         language: tuple[str, float] | None = None,
+        previous: Sequence[Segment] = (),
     ) -> TranscriptionOutput:
         assert len(audio) == int(SECONDS * 16_000)
         self.before = 0.17  # above the shares of fetching and decoding, below the first report's
         self.options.append(options)
         segment = Segment(id=0, start=0.0, end=3.0, text="Hello there. Hi.", words=WORDS)
+        on_language("en", 0.99)
         on_segment(segment)
         for second in (1.0, 2.0, 4.0):
             self._report(on_progress, second, should_stop)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gpu_job.engines.ports import SAMPLE_RATE, Audio, Region, ShouldStop
+from gpu_job.engines.ports import SAMPLE_RATE, Audio, Region, Samples, ShouldStop
 from shared.domain.transcript import ExtraData, Segment, Word
 
 
@@ -51,6 +52,33 @@ def silence(seconds: float) -> Audio:
     return np.zeros(int(seconds * SAMPLE_RATE), dtype=np.float32)
 
 
+_STEPS = 1 << 24
+
+
+def ramp(seconds: float) -> Audio:
+    """Audio whose samples tell their position, so that a fake knows what it is given."""
+    return (np.arange(int(seconds * SAMPLE_RATE)) / _STEPS).astype(np.float32)
+
+
+def times_of(window: Audio) -> NDArray[Any]:
+    """Where in a ramp each sample of a window lies (seconds)."""
+    return window.astype(np.float64) * (_STEPS / SAMPLE_RATE)
+
+
+def region_of(window: Audio) -> Region:
+    """Where in a ramp a window begins and ends (seconds)."""
+    times = times_of(window)
+    return Region(start=round(float(times[0]), 3), end=round(float(times[-1]) + 1e-4, 3))
+
+
+def moved(segment: Segment, seconds: float) -> Segment:
+    """The same words, so much later."""
+    words = tuple(
+        replace(word, start=word.start + seconds, end=word.end + seconds) for word in segment.words
+    )
+    return replace(segment, start=segment.start + seconds, end=segment.end + seconds, words=words)
+
+
 def say_hello(chunk: Region) -> list[Segment]:
     """One short sentence at the chunk's start."""
     return [spoken(chunk.start, "Hello", "there.")]
@@ -58,36 +86,43 @@ def say_hello(chunk: Region) -> list[Segment]:
 
 @dataclass
 class ScriptedWhisper:
-    """Answers each chunk by a function; keeps the arguments of every call."""
+    """Answers each window of a ramp by a function; keeps the arguments of every call.
+
+    The functions get and give times of the whole audio.
+    """
 
     batched_answer: Callable[[Region], list[Segment]] = say_hello
     sequential_answer: Callable[[Region], list[Segment]] = say_hello
-    language: tuple[str, float] = ("en", 0.97)
+    languages: Mapping[str, float] = field(default_factory=lambda: {"en": 0.97, "de": 0.02})
     hold: threading.Event | None = None
     batches: list[tuple[tuple[Region, ...], Mapping[str, Any]]] = field(default_factory=list)
     singles: list[tuple[Region, Mapping[str, Any]]] = field(default_factory=list)
-    detected: int = 0
+    detected: list[Region] = field(default_factory=list)
 
     def batched(
-        self, audio: Audio, chunks: Sequence[Region], arguments: Mapping[str, Any]
+        self, windows: Sequence[Audio], arguments: Mapping[str, Any]
     ) -> list[list[Segment]]:
         """See `WhisperBackend`."""
-        self.batches.append((tuple(chunks), arguments))
+        chunks = tuple(region_of(window) for window in windows)
+        self.batches.append((chunks, arguments))
         if self.hold is not None:
             self.hold.wait(10)
-        return [self.batched_answer(chunk) for chunk in chunks]
+        return [_from(chunk, self.batched_answer(chunk)) for chunk in chunks]
 
-    def sequential(
-        self, audio: Audio, chunk: Region, arguments: Mapping[str, Any]
-    ) -> list[Segment]:
+    def sequential(self, window: Audio, arguments: Mapping[str, Any]) -> list[Segment]:
         """See `WhisperBackend`."""
+        chunk = region_of(window)
         self.singles.append((chunk, arguments))
-        return self.sequential_answer(chunk)
+        return _from(chunk, self.sequential_answer(chunk))
 
-    def detect_language(self, audio: Audio, chunks: Sequence[Region]) -> tuple[str, float]:
+    def language_probabilities(self, window: Audio) -> Mapping[str, float]:
         """See `WhisperBackend`."""
-        self.detected += 1
-        return self.language
+        self.detected.append(region_of(window))
+        return self.languages
+
+
+def _from(chunk: Region, segments: Sequence[Segment]) -> list[Segment]:
+    return [moved(segment, -chunk.start) for segment in segments]
 
 
 @dataclass
@@ -97,7 +132,7 @@ class FixedVad:
     regions: tuple[Region, ...]
     asked: int = 0
 
-    def speech_regions(self, audio: Audio, *, should_stop: ShouldStop) -> tuple[Region, ...]:
+    def speech_regions(self, audio: Samples, *, should_stop: ShouldStop) -> tuple[Region, ...]:
         """See `VoiceActivityDetector`."""
         self.asked += 1
         return self.regions

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_job.engines import silero_vad
-from gpu_job.engines.chunks import MAX_SECONDS, fixed_chunks, merge_regions, samples_of
 from gpu_job.engines.interruptible import engine_errors, run_interruptibly
 from gpu_job.engines.loader import (
     DIARIZERS,
@@ -20,46 +19,15 @@ from gpu_job.engines.loader import (
     load_faster_whisper,
 )
 from gpu_job.engines.onnx_session import OnnxSession
-from gpu_job.engines.ports import Audio, Region, Transcriber
+from gpu_job.engines.ports import Transcriber, never
 from gpu_job.engines.readable_segments import MAX_CHARACTERS, split_segment
 from gpu_job.engines.silero_vad import SileroVad
+from gpu_job.steps.decode import decode
 from shared.domain.errors import ModelUnavailable, Stopped, UnsupportedOption, WorkerError
 from shared.domain.transcript import Segment, Word
 from shared.models.registry import ModelSpec
+from tests.support.weights import SAMPLE
 from tests.support.whisper import ScriptedWhisper, silence, spoken
-
-
-def _regions(*spans: tuple[float, float]) -> tuple[Region, ...]:
-    return tuple(Region(start=start, end=end) for start, end in spans)
-
-
-def test_neighbouring_speech_is_joined_up_to_whispers_window() -> None:
-    regions = _regions((0, 10), (10.5, 20), (21, 29.9), (30.2, 40))
-    assert merge_regions(regions) == _regions((0, 29.9), (30.2, 40))
-
-
-def test_speech_is_not_joined_across_a_long_silence() -> None:
-    assert merge_regions(_regions((0, 3), (9, 12))) == _regions((0, 3), (9, 12))
-
-
-@given(st.lists(st.tuples(st.floats(0.05, 4), st.floats(0.05, 30)), max_size=40))
-def test_no_chunk_is_too_long_and_no_speech_is_lost(gaps: list[tuple[float, float]]) -> None:
-    position, spans = 0.0, []
-    for gap, length in gaps:
-        spans.append((position + gap, position + gap + length))
-        position += gap + length
-    chunks = merge_regions(_regions(*spans))
-    assert all(chunk.end - chunk.start <= MAX_SECONDS + 1e-6 for chunk in chunks)
-    assert all(any(c.start <= start and end <= c.end for c in chunks) for start, end in spans)
-
-
-def test_a_cut_without_vad_falls_into_the_pause() -> None:
-    audio = np.full(50 * 16_000, 0.3, dtype=np.float32)
-    audio[27 * 16_000 : int(27.3 * 16_000)] = 0.0
-    first, second = fixed_chunks(audio)
-    assert 27.0 <= first.end <= 27.3
-    assert (first.start, second.start, second.end) == (0.0, first.end, 50.0)
-    assert len(samples_of(audio, second)) == round((50 - first.end) * 16_000)
 
 
 def _texts(segment: Segment) -> list[str]:
@@ -109,30 +77,6 @@ def test_splitting_keeps_every_word_and_the_limits(texts: list[str]) -> None:
 def test_a_segment_without_words_is_left_alone() -> None:
     segment = Segment(id=0, start=0, end=60, text="One. Two.")
     assert split_segment(segment) == (segment,)
-
-
-def _loud(block: Audio) -> list[tuple[int, int]]:
-    """Stand for the network: speech is where the signal is not zero."""
-    padded = np.concatenate(([0.0], np.abs(block) > 0, [0.0]))
-    edges = np.flatnonzero(np.diff(padded))
-    return [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
-
-
-def test_speech_across_a_block_border_stays_one_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silero_vad, "_detect", _loud)
-    monkeypatch.setattr(silero_vad, "_BLOCK_SECONDS", 10)
-    audio = silence(35)
-    for start, end in ((2, 4), (8, 13), (19.5, 20), (30, 35)):
-        audio[int(start * 16_000) : int(end * 16_000)] = 0.5
-    found = SileroVad().speech_regions(audio, should_stop=lambda: False)
-    assert found == _regions((2, 4), (8, 13), (19.5, 20), (30, 35))
-
-
-def test_speech_that_fills_whole_blocks_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silero_vad, "_detect", _loud)
-    monkeypatch.setattr(silero_vad, "_BLOCK_SECONDS", 10)
-    found = SileroVad().speech_regions(silence(25) + 0.5, should_stop=lambda: False)
-    assert found == _regions((0, 10), (10, 20), (20, 25))
 
 
 def test_the_real_vad_hears_nothing_in_silence_or_noise_and_stops_when_told() -> None:
@@ -229,3 +173,11 @@ def test_words_of_no_length_can_be_split() -> None:
     )
     segment = Segment(id=0, start=1, end=1, text="", words=words)
     assert sum(len(piece.words) for piece in split_segment(segment)) == 9
+
+
+def test_the_vad_gives_the_same_whatever_windows_it_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = decode(SAMPLE, max_seconds=60, on_progress=lambda _: None, should_stop=never).samples
+    whole = SileroVad().speech_regions(sample, should_stop=never)
+    monkeypatch.setattr(silero_vad, "_BLOCK_FRAMES", 37)
+    assert SileroVad().speech_regions(sample, should_stop=never) == whole
+    assert len(whole) > 5
