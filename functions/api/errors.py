@@ -36,6 +36,7 @@ _BY_CODE = {
     "invalid_multipart": 400,
     "client_disconnected": 400,
     "upload_too_slow": 408,
+    "upload_erased": 410,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
 }

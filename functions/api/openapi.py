@@ -18,6 +18,7 @@ _MEANINGS = {
     403: "The key lacks the scope.",
     404: "Absent, or another tenant's: the caller can't tell which.",
     409: "The state does not allow it, or an Idempotency-Key was used for another request.",
+    410: "The upload was erased with its job.",
     413: "Larger than the limit that the detail names.",
     415: "Not a content type that is read here.",
     422: "A field can't be accepted; `field` and `errors` say which and why.",

@@ -25,6 +25,7 @@ from shared.adapters.local.signed_urls import UploadGrant, UrlSigner
 from shared.domain.errors import InvalidRequest, LimitExceeded
 from shared.ports.blob_store import BlobInfo
 from shared.ports.platform import Platform
+from shared.services.upload_object import receive_upload
 
 _CHUNK_BYTES = 1 << 20
 #: No object is so large that more digits would be needed; Python refuses to read thousands.
@@ -66,10 +67,10 @@ def create_blob_app(
     @app.put("/blobs/{key:path}")
     async def write_blob(key: str, request: Request) -> Response:
         grant = signer.verify_upload(key, request.query_params)
-        _check_headers(grant, request)
+        announced = _check_headers(grant, request)
         body = request.stream()
         info = await anyio.to_thread.run_sync(
-            lambda: _store(platform, grant, body), limiter=uploads
+            lambda: _store(platform, grant, body, announced), limiter=uploads
         )
         return Response(status_code=200, headers={"ETag": _etag(info)})
 
@@ -134,7 +135,8 @@ def _bytes(platform: Platform, key: str, part: ByteRange) -> Iterator[bytes]:
             return
 
 
-def _check_headers(grant: UploadGrant, request: Request) -> None:
+def _check_headers(grant: UploadGrant, request: Request) -> int | None:
+    """Hold the request to its grant; returns the length that it announces, if it does."""
     given = request.headers.get("content-type")
     if grant.content_type is not None and given != grant.content_type:
         raise InvalidRequest(
@@ -142,14 +144,22 @@ def _check_headers(grant: UploadGrant, request: Request) -> None:
             code="content_type_mismatch",
             field="Content-Type",
         )
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > grant.max_bytes:
+    length = request.headers.get("content-length", "")
+    announced = int(length) if length.isdigit() else None
+    if announced is not None and announced > grant.max_bytes:
         raise _too_large(grant.max_bytes)
+    return announced
 
 
-def _store(platform: Platform, grant: UploadGrant, body: AsyncIterator[bytes]) -> BlobInfo:
-    info = platform.blobs.put(
-        grant.key, _counted(body, grant.max_bytes), content_type=grant.content_type
+def _store(
+    platform: Platform, grant: UploadGrant, body: AsyncIterator[bytes], announced: int | None
+) -> BlobInfo:
+    info = receive_upload(
+        platform,
+        grant.key,
+        _counted(body, grant.max_bytes),
+        content_type=grant.content_type,
+        size_bytes=announced,
     )
     handle(platform, Arrival(key=grant.key))
     return info

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.domain.errors import NotFound, SourceError, Stopped, WorkerError
+from shared.domain.errors import NotFound, SourceError, Stopped, VersionConflict, WorkerError
 from shared.domain.job import Source, SourceKind
 from shared.ports.blob_store import BlobStore
 from shared.webhooks.guarded_download import download
@@ -42,7 +42,8 @@ def fetch(
     """Write the source's bytes into `target`; returns how many there were.
 
     Raises:
-        SourceError: empty, too large, gone, refused; see also `guarded_download.download`.
+        SourceError: empty, too large, gone, replaced, refused; see also
+            `guarded_download.download`.
         WorkerError: the server or the store was too slow or broke off.
         Unavailable: the blob store did not answer.
         Stopped: `should_stop` said so.
@@ -63,7 +64,7 @@ def fetch(
     if source.key is None:
         raise SourceError("the job names neither a URL nor an object", code="source_missing")
     return _copy(
-        _guarded(blobs.stream(source.key), limits, should_stop),
+        _guarded(blobs.stream(source.key, version=source.version), limits, should_stop),
         target,
         total=source.size_bytes,
         on_progress=on_progress,
@@ -80,6 +81,10 @@ def _copy(chunks: Iterator[bytes], target: Path, *, total: int | None, on_progre
                 on_progress(done, total)
     except NotFound as exc:
         raise SourceError("the audio is no longer stored", code="source_missing") from exc
+    except VersionConflict as exc:
+        raise SourceError(
+            "the audio was replaced after the job had taken it", code="source_changed"
+        ) from exc
     if done == 0:
         raise SourceError("the file is empty", code="empty_file")
     return done

@@ -65,7 +65,8 @@ class Source:
     """Where the audio is: a URL to fetch, or a key in the blob store.
 
     `owned` blobs were put there for this job and are erased with it; a watched folder's or a
-    customer's bucket object is not.
+    customer's bucket object is not. `version` is the object's that the job took, and the only one
+    that it works on; None in records from before it was kept.
     """
 
     kind: SourceKind
@@ -74,6 +75,7 @@ class Source:
     filename: str | None = None
     content_type: str | None = None
     size_bytes: int | None = None
+    version: str | None = None
     owned: bool = True
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.domain.errors import IllegalTransition, StaleAttempt
 from shared.domain.events import EventType, OutboxEvent
-from shared.domain.job import Job, JobError, JobKind, ResultInfo, Stage, Status
+from shared.domain.job import Job, JobError, JobKind, ResultInfo, Source, Stage, Status
 
 #: From each status, where a job may go. `processing → pending` is a lost lease or a retry.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
@@ -63,14 +63,10 @@ def submitted(job: Job, *, timing: Timing) -> Job:
     return _queued(job, now=job.created_at, timing=timing)
 
 
-def uploaded(job: Job, *, now: float, size_bytes: int, timing: Timing) -> Job:
-    """The awaited object arrived."""
+def uploaded(job: Job, *, now: float, source: Source, timing: Timing) -> Job:
+    """The awaited object arrived; `source` says which version of it."""
     job = _moved(job, Status.PENDING, now=now)
-    job = replace(
-        job,
-        source=replace(job.source, size_bytes=size_bytes),
-        upload_expires_at=None,
-    )
+    job = replace(job, source=source, upload_expires_at=None)
     return _queued(job, now=now, timing=timing)
 
 

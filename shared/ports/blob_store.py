@@ -40,9 +40,21 @@ class BlobStore(Protocol):
     """
 
     def put(
-        self, key: str, chunks: Iterable[bytes], *, content_type: str | None = None
+        self,
+        key: str,
+        chunks: Iterable[bytes],
+        *,
+        content_type: str | None = None,
+        once: bool = False,
     ) -> BlobInfo:
-        """Store an object, replacing one with this key; an error in `chunks` leaves nothing."""
+        """Store an object, replacing one with this key; an error in `chunks` leaves nothing.
+
+        With `once` an object that is there stays: of the same content, it is answered as if it
+        had just been stored. Of racing writers of different contents exactly one wins.
+
+        Raises:
+            Conflict: code ``object_exists``: `once`, and the key holds another content.
+        """
         ...
 
     def put_file(self, key: str, path: Path, *, content_type: str | None = None) -> BlobInfo:
@@ -57,8 +69,15 @@ class BlobStore(Protocol):
         """
         ...
 
-    def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
-        """The object in chunks. Raises `NotFound` before the first chunk, not at the call."""
+    def stream(
+        self, key: str, *, chunk_bytes: int = 1 << 20, version: str | None = None
+    ) -> Iterator[bytes]:
+        """The object in chunks; all are of one version, of `version` when that is named.
+
+        Raises:
+            NotFound: there is none; before the first chunk, not at the call.
+            VersionConflict: it is of another version; likewise.
+        """
         ...
 
     def stat(self, key: str) -> BlobInfo:
@@ -92,5 +111,8 @@ class BlobStore(Protocol):
     def sign_upload(
         self, key: str, *, expires_in: float, max_bytes: int, content_type: str | None = None
     ) -> SignedUpload:
-        """A request that stores at most `max_bytes` under this key, for `expires_in` seconds."""
+        """A request that stores at most `max_bytes` under this key, for `expires_in` seconds.
+
+        It stores once: an object that is there, also an empty one, is never replaced by it.
+        """
         ...

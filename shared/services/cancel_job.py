@@ -11,6 +11,7 @@ from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import job_prefix, parse_upload_key
 from shared.services.read_job import read_job
 from shared.services.update_job import update_job
+from shared.services.upload_object import mark_erased
 
 _log = logging.getLogger(__name__)
 
@@ -68,9 +69,7 @@ def erase_job(platform: Platform, job_id: str) -> None:
             return
         platform.deliveries.delete_for_job(job.id)
         platform.blobs.delete_prefix(job_prefix(job.tenant, job.id))
-        key = job.source.key
-        if key and (job.source.owned or parse_upload_key(key)):
-            platform.blobs.delete(key)
+        _erase_source(platform, job)
         try:
             platform.jobs.delete(job)
         except VersionConflict:
@@ -79,6 +78,15 @@ def erase_job(platform: Platform, job_id: str) -> None:
         platform.deliveries.delete_for_job(job.id)
         return
     raise Unavailable(f"job {job_id} is being changed by too many writers at once")
+
+
+def _erase_source(platform: Platform, job: Job) -> None:
+    """What was put there for the job; an upload leaves a mark, since its URL may still be valid."""
+    key = job.source.key
+    if key and parse_upload_key(key):
+        mark_erased(platform, key)
+    elif key and job.source.owned:
+        platform.blobs.delete(key)
 
 
 def _stop(platform: Platform, job: Job, execution: str) -> None:

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 
 from shared.domain import lifecycle
-from shared.domain.errors import InvalidRequest, LimitExceeded, NotFound
+from shared.domain.errors import Conflict, InvalidRequest, LimitExceeded
 from shared.domain.job import Job, JobError, Status, unique_key
 from shared.ports.blob_store import SignedUpload
 from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import parse_upload_key, upload_key
 from shared.services.send_job import send_job
 from shared.services.update_job import update_job
+from shared.services.upload_object import arrived_object, taken
 
 _UPLOAD_ID = re.compile(r"upl_[a-z0-9]{26}")
 
@@ -79,15 +80,18 @@ def start_upload(platform: Platform, job: Job) -> Job:
     if job.status is not Status.AWAITING_UPLOAD or job.source.key is None:
         return job
     try:
-        size = platform.blobs.stat(job.source.key).size_bytes
-    except NotFound:
+        info = arrived_object(platform, job.source.key)
+    except Conflict:  # erased between this job's submit and now; it will time out
         return job
+    if info is None:
+        return job
+    source = taken(job.source, info)
 
     def arrive(current: Job) -> Job:
         if current.status is not Status.AWAITING_UPLOAD:
             return current
         return lifecycle.uploaded(
-            current, now=platform.clock.now(), size_bytes=size, timing=platform.timing
+            current, now=platform.clock.now(), source=source, timing=platform.timing
         )
 
     started = update_job(platform, job.id, arrive)

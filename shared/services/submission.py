@@ -33,6 +33,7 @@ class UploadAudio:
 
     upload_id: str
     filename: str | None = None
+    content_type: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

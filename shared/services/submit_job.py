@@ -35,6 +35,7 @@ def submit_job(platform: Platform, submission: Submission) -> Submitted:
     Raises:
         InvalidRequest: an option, the URL or the webhook's URL can't be accepted.
         LimitExceeded: the audio is larger than allowed.
+        Conflict: the upload was erased with its job.
         IdempotencyKeyReused: the key belongs to a job from another request.
         Unavailable: the store did not answer: nothing was promised.
     """

@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from shared.domain.errors import InvalidRequest, LimitExceeded, NotFound
+from shared.domain.errors import InvalidRequest, LimitExceeded
 from shared.domain.job import Source, SourceKind, Status, unique_key
 from shared.ports.blob_store import BlobInfo
 from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import source_key, upload_key
 from shared.services.start_upload import check_upload_id
 from shared.services.submission import BytesAudio, StoredAudio, Submission, UploadAudio, UrlAudio
+from shared.services.upload_object import arrived_object, taken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,6 +32,7 @@ def take_audio(platform: Platform, submission: Submission, job_id: str) -> Intak
 
     Raises:
         InvalidRequest: it is empty, or the upload id is not of an upload id's form.
+        Conflict: code ``upload_erased``: the upload was erased with its job.
         LimitExceeded: it is larger than its door allows; nothing is kept.
     """
     audio, tenant = submission.audio, submission.tenant
@@ -55,6 +57,7 @@ def _stored(audio: StoredAudio, tenant: str) -> Intake:
         filename=audio.filename,
         content_type=audio.info.content_type,
         size_bytes=audio.info.size_bytes,
+        version=audio.info.version,
         owned=audio.owned,
     )
     return Intake(
@@ -74,6 +77,7 @@ def _store_bytes(platform: Platform, audio: BytesAudio, key: str) -> Intake:
         filename=audio.filename,
         content_type=audio.content_type,
         size_bytes=info.size_bytes,
+        version=info.version,
     )
     return Intake(source=source, fingerprint=digest.hexdigest(), stored_here=True)
 
@@ -95,14 +99,13 @@ def _counted(chunks: Iterable[bytes], digest: hashlib._Hash, max_bytes: int) -> 
 
 def _find_upload(platform: Platform, audio: UploadAudio, tenant: str) -> Intake:
     key = upload_key(tenant, check_upload_id(audio.upload_id))
-    try:
-        size: int | None = platform.blobs.stat(key).size_bytes
-    except NotFound:
-        size = None
-    source = Source(kind=SourceKind.BLOB, key=key, filename=audio.filename, size_bytes=size)
+    source = Source(
+        kind=SourceKind.BLOB, key=key, filename=audio.filename, content_type=audio.content_type
+    )
+    info = arrived_object(platform, key)
     return Intake(
-        source=source,
+        source=source if info is None else taken(source, info),
         fingerprint=f"upload:{audio.upload_id}",
-        status=Status.AWAITING_UPLOAD if size is None else Status.PENDING,
+        status=Status.AWAITING_UPLOAD if info is None else Status.PENDING,
         unique=(unique_key("upload", tenant, audio.upload_id),),
     )

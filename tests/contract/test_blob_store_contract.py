@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.domain.errors import InvalidRequest, NotFound
+from shared.domain.errors import Conflict, InvalidRequest, NotFound, VersionConflict
 from shared.ports.blob_store import BlobStore
 from tests.support import racers
 from tests.support.contracts import Adapters
@@ -78,6 +78,39 @@ def test_content_of_equal_size_has_another_version(store: BlobStore) -> None:
     assert len(versions) == 20
 
 
+def test_what_was_put_once_stays(store: BlobStore) -> None:
+    first = store.put("a", [b"first"], content_type="audio/mpeg", once=True)
+    with pytest.raises(Conflict) as caught:
+        store.put("a", [b"second"], once=True)
+    assert caught.value.code == "object_exists"
+    assert (store.read("a"), store.stat("a")) == (b"first", first)
+
+
+def test_the_same_content_again_is_no_conflict(store: BlobStore) -> None:
+    first = store.put("a", [b"content"], once=True)
+    again = store.put("a", [b"con", b"tent"], once=True)
+    assert (again.size_bytes, again.version) == (first.size_bytes, first.version)
+
+
+def test_an_empty_object_is_not_replaced_either(store: BlobStore) -> None:
+    store.put("a", [])
+    with pytest.raises(Conflict):
+        store.put("a", [b"late"], once=True)
+    assert store.read("a") == b""
+
+
+def test_what_was_put_once_may_be_replaced_on_purpose(store: BlobStore) -> None:
+    store.put("a", [b"first"], once=True)
+    store.put("a", [b"second"])
+    assert store.read("a") == b"second"
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_of_racing_writers_who_put_once_exactly_one_wins(platform: Adapters, race: Race) -> None:
+    won = [key for answer in race(platform, racers.put_once) for key in answer]
+    assert sorted(won) == sorted(f"once/{number}" for number in range(racers.ROUNDS))
+
+
 def test_an_empty_object_is_an_object(store: BlobStore) -> None:
     store.put("a", [])
     assert store.exists("a")
@@ -126,6 +159,16 @@ def test_stream_gives_chunks_of_the_wanted_size(store: BlobStore) -> None:
     assert b"".join(chunks) == content
     assert max(len(chunk) for chunk in chunks) <= 300
     assert b"".join(store.stream("a")) == content
+
+
+def test_stream_gives_the_version_that_is_named_or_nothing(store: BlobStore) -> None:
+    old = store.put("a", [b"old"])
+    assert b"".join(store.stream("a", version=old.version)) == b"old"
+    new = store.put("a", [b"new"])
+    stale = store.stream("a", version=old.version)
+    with pytest.raises(VersionConflict):
+        next(stale)
+    assert b"".join(store.stream("a", version=new.version)) == b"new"
 
 
 def test_an_absent_object_is_not_found(store: BlobStore) -> None:

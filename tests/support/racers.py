@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.domain.errors import VersionConflict
+from shared.domain.errors import Conflict, VersionConflict
 from shared.ports.rate_limiter import RateRule
 from tests.support.contracts import Adapters
 from tests.support.records import NOW, make_delivery, make_job
@@ -63,6 +63,20 @@ def drain(platform: Adapters, number: int) -> list[str]:
         for message in received:
             queue.delete(message.receipt)
     return taken
+
+
+def put_once(platform: Adapters, number: int) -> list[str]:
+    """Write each object that nobody wrote yet; the keys that this racer won."""
+    store = platform.blob_store()
+    won = []
+    for round_ in range(ROUNDS):
+        key = f"once/{round_}"
+        try:
+            store.put(key, [bytes([65 + number]) * 1000], once=True)
+        except Conflict:
+            continue
+        won.append(key)
+    return won
 
 
 def put_and_read(platform: Adapters, number: int) -> list[bytes]:

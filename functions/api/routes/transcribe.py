@@ -44,6 +44,7 @@ _ACCEPTED = {
     },
 }
 _RESPONSES = {202: _ACCEPTED} | problems(*SECURED, 400, 409, 413, 415, 422)
+_BY_ID = problems(410)
 
 _FORM_SCHEMA = TranscribeOptions.model_json_schema(ref_template="#/components/schemas/{model}")
 _FORM_BODY = {
@@ -81,7 +82,7 @@ _FORM_BODY = {
     operation_id="transcribe",
     summary="Submit audio by URL, as base64, or by upload id",
     status_code=202,
-    responses=_RESPONSES,
+    responses=_RESPONSES | _BY_ID,
     openapi_extra=needs(Scope.JOBS_WRITE),
 )
 def transcribe(

@@ -46,7 +46,9 @@ def create_upload(
             body.transcribe,
             body.transcribe,
             tenant=caller.tenant,
-            audio=UploadAudio(upload_id=upload.upload_id, filename=body.filename),
+            audio=UploadAudio(
+                upload_id=upload.upload_id, filename=body.filename, content_type=content_type
+            ),
         )
         job_id = submit_job(platform, asked).job.id
     signed = upload.signed

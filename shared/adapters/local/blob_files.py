@@ -8,6 +8,7 @@ dies between two steps can't leave the bytes of one object with the type of anot
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import struct
@@ -17,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from shared.domain.errors import InvalidRequest, NotFound, Unavailable
+from shared.domain.errors import Conflict, InvalidRequest, NotFound, Unavailable
 
 _FOOTER = struct.Struct(">16sH8s")  # hash, bytes of the content type before it, magic
 _MAGIC = b"TAMLILb1"
 _MAX_CONTENT_TYPE_BYTES = 1024
 _COPY_BYTES = 1 << 20
+#: How a file system says that it knows no hard links (exFAT, some network and FUSE mounts).
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +54,30 @@ def write_file(path: Path, chunks: Iterable[bytes], content_type: bytes) -> tupl
             file.flush()
             os.fsync(file.fileno())
     return size, digest.digest()
+
+
+def place_once(temporary: Path, path: Path) -> None:
+    """Give a finished file its name, in one step, if nothing has it.
+
+    Raises:
+        Conflict: code ``object_exists``.
+    """
+    try:
+        os.link(temporary, path)
+    except FileExistsError as exc:
+        raise _taken() from exc
+    except OSError as exc:
+        if exc.errno not in _NO_HARD_LINKS:
+            raise
+        # Two steps are the best that such a file system allows; readers who name the version
+        # that they want are not deceived by what comes between.
+        if path.exists():
+            raise _taken() from exc
+        temporary.replace(path)
+
+
+def _taken() -> Conflict:
+    return Conflict("the key holds an object already", code="object_exists")
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:

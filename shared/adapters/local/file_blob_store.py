@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from shared.adapters.local.blob_files import (
     chunks_of,
     encode_type,
     opened,
+    place_once,
     sync_folder,
     translated,
     write_file,
 )
 from shared.adapters.local.blob_paths import SUFFIX, check_key, file_of, folder_of, key_of
 from shared.adapters.local.signed_urls import UrlSigner
-from shared.domain.errors import NotFound, Unavailable
+from shared.domain.errors import Conflict, NotFound, Unavailable, VersionConflict
 from shared.ports.blob_store import BlobInfo, SignedUpload
 
 _STALE_SECONDS = 3600.0  # a temporary file that nobody wrote to for so long has no writer
@@ -44,7 +45,12 @@ class FileBlobStore:
             self._remove_stale()
 
     def put(
-        self, key: str, chunks: Iterable[bytes], *, content_type: str | None = None
+        self,
+        key: str,
+        chunks: Iterable[bytes],
+        *,
+        content_type: str | None = None,
+        once: bool = False,
     ) -> BlobInfo:
         """Store an object; an error in `chunks` passes through and leaves nothing."""
         path = self._file(key)
@@ -52,8 +58,10 @@ class FileBlobStore:
         temporary = self._tmp / uuid.uuid4().hex
         try:
             size, digest = write_file(temporary, chunks, encoded_type)
-            with translated():
-                self._publish(temporary, path)
+            if once:
+                self._publish_once(key, temporary, path, digest.hex())
+            else:
+                self._publish(temporary, path, Path.replace)
         finally:
             with translated():
                 temporary.unlink(missing_ok=True)
@@ -69,9 +77,11 @@ class FileBlobStore:
         """The whole object."""
         return b"".join(self.stream(key))
 
-    def stream(self, key: str, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+    def stream(
+        self, key: str, *, chunk_bytes: int = 1 << 20, version: str | None = None
+    ) -> Iterator[bytes]:
         """The object in chunks; a replacement meanwhile does not reach an open stream."""
-        return self._stream(key, self._file(key), chunk_bytes)
+        return self._stream(key, self._file(key), chunk_bytes, version)
 
     def stat(self, key: str) -> BlobInfo:
         """Size, version and content type."""
@@ -132,8 +142,12 @@ class FileBlobStore:
             self._objects.stat()
             return folder_of(self._objects, prefix)
 
-    def _stream(self, key: str, path: Path, chunk_bytes: int) -> Iterator[bytes]:
+    def _stream(
+        self, key: str, path: Path, chunk_bytes: int, version: str | None
+    ) -> Iterator[bytes]:
         with opened(key, path) as (file, layout):
+            if version is not None and layout.version != version:
+                raise VersionConflict(f"object {key!r} is no longer of the version that was named")
             left = layout.size_bytes
             while left > 0:
                 with translated():
@@ -150,14 +164,24 @@ class FileBlobStore:
                     info = _info(key, layout)
                 yield info
 
-    def _publish(self, temporary: Path, path: Path) -> None:
-        """Rename into place; again when a delete prunes the folder under our feet."""
+    def _publish_once(self, key: str, temporary: Path, path: Path, version: str) -> None:
+        try:
+            self._publish(temporary, path, place_once)
+        except Conflict:
+            with suppress(NotFound):
+                if self.stat(key).version == version:
+                    return  # the same bytes again, as when the first answer was lost
+            raise
+
+    @translated()
+    def _publish(self, temporary: Path, path: Path, place: Callable[[Path, Path], object]) -> None:
+        """Put it into place; again when a delete prunes the folder under our feet."""
         new_folders: set[Path] = set()
         for attempt in range(_RENAME_TRIES):
             try:
                 new_folders |= {folder for folder in self._above(path) if not folder.exists()}
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                temporary.replace(path)
+                place(temporary, path)
             except (FileNotFoundError, FileExistsError):  # mkdir, too, can meet a pruned folder
                 if attempt == _RENAME_TRIES - 1 or not temporary.exists():
                     raise

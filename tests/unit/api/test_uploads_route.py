@@ -57,6 +57,22 @@ def test_the_upload_id_leads_to_the_job_that_waits_for_it(acme: httpx.Client) ->
     problem(acme.post("/api/v1/transcribe", json=other), 409, "source_already_submitted")
 
 
+def test_an_upload_that_was_erased_can_not_be_submitted_again(api: Api, acme: httpx.Client) -> None:
+    made = acme.post(UPLOADS, json={"transcribe": {}}).json()
+    assert acme.delete(f"/api/v1/jobs/{made['job_id']}?purge=true").status_code == 204
+    again = acme.post("/api/v1/transcribe", json={"upload_id": made["upload_id"]})
+    problem(again, 410, "upload_erased")
+
+
+@pytest.mark.parametrize(("announced", "shown"), [("audio/flac", "audio/flac"), (None, None)])
+def test_the_job_shows_the_type_that_was_announced(
+    acme: httpx.Client, announced: str | None, shown: str | None
+) -> None:
+    made = acme.post(UPLOADS, json={"content_type": announced, "transcribe": {}}).json()
+    job = acme.get(f"/api/v1/jobs/{made['job_id']}").json()
+    assert job["source"]["content_type"] == shown
+
+
 def test_an_announced_size_over_the_limit_is_refused(api: Api, acme: httpx.Client) -> None:
     limit = api.world.platform.limits.max_source_bytes
     document = problem(acme.post(UPLOADS, json={"size_bytes": limit + 1}), 413)

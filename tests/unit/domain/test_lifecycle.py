@@ -79,7 +79,8 @@ def test_an_arrived_upload_is_queued() -> None:
     awaiting = lifecycle.submitted(
         make_job(status=Status.AWAITING_UPLOAD, upload_expires_at=NOW + 100), timing=TIMING
     )
-    job = lifecycle.uploaded(awaiting, now=NOW + 5, size_bytes=7, timing=TIMING)
+    arrived = replace(awaiting.source, size_bytes=7)
+    job = lifecycle.uploaded(awaiting, now=NOW + 5, source=arrived, timing=TIMING)
     assert (job.status, job.source.size_bytes, job.upload_expires_at) == (Status.PENDING, 7, None)
 
 

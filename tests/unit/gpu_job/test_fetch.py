@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,16 @@ def test_audio_that_is_gone_is_not_tried_again(
     with pytest.raises(SourceError) as caught:
         take(source, tmp_path, blobs)
     assert (caught.value.code, caught.value.retryable) == ("source_missing", False)
+
+
+def test_only_the_version_that_the_job_took_is_read(blobs: BlobStore, tmp_path: Path) -> None:
+    source = replace(from_blob(), version=blobs.put(KEY, [AUDIO]).version)
+    take(source, tmp_path, blobs)
+    assert (tmp_path / "source").read_bytes() == AUDIO
+    blobs.put(KEY, [b"other audio"])
+    with pytest.raises(SourceError) as caught:
+        take(source, tmp_path, blobs)
+    assert (caught.value.code, caught.value.retryable) == ("source_changed", False)
 
 
 def test_an_object_above_the_limit_is_refused(blobs: BlobStore, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from functions.local.blob_routes import ByteRange, create_blob_app, parse_range
 from shared.domain.errors import InvalidRequest
 from shared.domain.job import Status
+from shared.services.cancel_job import purge_job
 from shared.services.start_upload import sign_upload
 from shared.services.submission import Submission, UploadAudio
 from shared.services.submit_job import submit_job
@@ -147,6 +148,26 @@ def test_an_upload_starts_the_job_that_waits_for_it(
     assert arrived.status is Status.PENDING
     assert arrived.source.size_bytes == len(CONTENT) + 3
     assert platform.blobs.read(arrived.source.key or "") == CONTENT + b"end"
+
+
+def test_a_signed_url_writes_once_and_nothing_after_its_object_was_erased(
+    client: TestClient, deployment: LocalDeployment
+) -> None:
+    platform = deployment.platform
+    upload = sign_upload(platform, tenant="acme", size_bytes=None, content_type=None)
+    audio = UploadAudio(upload_id=upload.upload_id)
+    job = submit_job(platform, Submission(tenant="acme", audio=audio)).job
+    first = client.put(upload.signed.url, content=b"audio")
+    again = client.put(upload.signed.url, content=b"audio")
+    assert (again.status_code, again.headers["etag"]) == (200, first.headers["etag"])
+    for body in (b"other", b"longer than the first"):
+        other = client.put(upload.signed.url, content=body)
+        assert (other.status_code, other.json()["code"]) == (409, "upload_taken")
+    assert platform.blobs.read(job.source.key or "") == b"audio"
+    purge_job(platform, tenant="acme", job_id=job.id)
+    late = client.put(upload.signed.url, content=b"audio")
+    assert (late.status_code, late.json()["code"]) == (410, "upload_erased")
+    assert platform.blobs.read(job.source.key or "") == b""
 
 
 @pytest.mark.parametrize("content", [[b"x" * 11], [b"x" * 6, b"x" * 5]])

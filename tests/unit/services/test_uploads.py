@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from shared.domain.errors import InvalidRequest, LimitExceeded
+from shared.domain.errors import Conflict, InvalidRequest, LimitExceeded
 from shared.domain.job import Job, Status
+from shared.services.cancel_job import cancel_job, purge_job
 from shared.services.keys_of_blobs import upload_key
 from shared.services.start_upload import (
     Upload,
@@ -14,6 +17,7 @@ from shared.services.start_upload import (
 )
 from shared.services.submission import UploadAudio
 from shared.services.sweep import sweep
+from shared.services.upload_object import mark_erased, receive_upload
 from tests.support.world import World
 
 
@@ -143,6 +147,109 @@ def test_an_upload_that_arrives_just_as_it_expires_wins_or_is_refused_but_never_
     world.faults.once("before jobs.replace", lambda: arrive(world, upload))
     sweep(world.platform)
     assert world.status(job) is Status.PENDING
+
+
+@pytest.mark.parametrize("first", ["upload", "job"])
+def test_a_job_remembers_which_version_it_took(world: World, first: str) -> None:
+    upload = sign(world)
+    if first == "upload":
+        arrive(world, upload)
+        submit(world, upload)
+    else:
+        submit(world, upload)
+        arrive(world, upload)
+    (job,) = world.platform.jobs.pending(now=world.clock.now(), limit=9)
+    stored = world.platform.blobs.stat(upload_key("acme", upload.upload_id))
+    assert (job.source.size_bytes, job.source.version) == (stored.size_bytes, stored.version)
+
+
+def receive(world: World, upload: Upload, body: bytes, *, announced: int | None = None) -> int:
+    key = upload_key("acme", upload.upload_id)
+    return receive_upload(
+        world.platform, key, [body], content_type="audio/wav", size_bytes=announced
+    ).size_bytes
+
+
+def conflict(world: World, upload: Upload, body: bytes, **more: int) -> str:
+    with pytest.raises(Conflict) as caught:
+        receive(world, upload, body, **more)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("taken_by", ["nobody", "a worker"])
+def test_an_upload_is_written_once_and_the_same_bytes_may_be_sent_again(
+    world: World, taken_by: str
+) -> None:
+    upload = sign(world)
+    assert receive(world, upload, b"audio") == 5
+    if taken_by == "a worker":
+        world.claim(submit(world, upload))
+    assert receive(world, upload, b"audio") == 5
+    assert conflict(world, upload, b"other") == "upload_taken"
+    assert world.platform.blobs.read(upload_key("acme", upload.upload_id)) == b"audio"
+
+
+def test_other_bytes_of_another_length_are_refused_unread(world: World) -> None:
+    upload = sign(world)
+    receive(world, upload, b"audio")
+    unread = iter([b"other bytes"])
+    with pytest.raises(Conflict):
+        receive_upload(
+            world.platform,
+            upload_key("acme", upload.upload_id),
+            unread,
+            content_type=None,
+            size_bytes=11,
+        )
+    assert list(unread) == [b"other bytes"]
+
+
+@pytest.mark.parametrize("erased", ["after it arrived", "before it arrived"])
+def test_an_erased_upload_never_comes_back(world: World, erased: str) -> None:
+    upload = sign(world)
+    if erased == "after it arrived":
+        receive(world, upload, b"audio")
+    job = submit(world, upload)
+    purge_job(world.platform, tenant="acme", job_id=job.id)
+    assert conflict(world, upload, b"audio") == "upload_erased"
+    with pytest.raises(Conflict) as caught:
+        submit(world, upload)
+    assert caught.value.code == "upload_erased"
+    assert object_arrived(world.platform, upload_key("acme", upload.upload_id)) is None
+
+
+def test_bytes_that_were_on_the_way_when_all_was_erased_are_not_kept(world: World) -> None:
+    upload = sign(world)
+    job = submit(world, upload)
+
+    def purged_meanwhile() -> Iterator[bytes]:
+        yield b"au"
+        purge_job(world.platform, tenant="acme", job_id=job.id)
+        yield b"dio"
+
+    key = upload_key("acme", upload.upload_id)
+    with pytest.raises(Conflict) as caught:
+        receive_upload(world.platform, key, purged_meanwhile(), content_type=None, size_bytes=None)
+    assert caught.value.code == "upload_erased"
+    assert world.platform.blobs.read(key) == b""
+
+
+def test_an_upload_whose_job_was_cancelled_is_closed(world: World) -> None:
+    upload = sign(world)
+    cancel_job(world.platform, tenant="acme", job_id=submit(world, upload).id)
+    assert conflict(world, upload, b"audio") == "upload_closed"
+    assert world.blob_files() == []
+
+
+def test_a_job_that_was_submitted_just_before_the_erasure_times_out(world: World) -> None:
+    upload = sign(world)
+    key = upload_key("acme", upload.upload_id)
+    world.faults.once("before jobs.create", lambda: mark_erased(world.platform, key))
+    job = submit(world, upload)
+    assert world.status(job) is Status.AWAITING_UPLOAD
+    world.clock.advance(world.platform.limits.upload_seconds)
+    sweep(world.platform)
+    assert world.status(job) is Status.FAILED
 
 
 def test_a_job_from_a_url_has_no_upload_to_start(world: World) -> None:
