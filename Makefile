@@ -26,11 +26,11 @@ $(BIN)/uv:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(VENV)/.run: $(BIN)/uv pyproject.toml uv.lock
-	@$(SYNC) --extra api --extra cpu --group demo --inexact
+	@$(SYNC) --extra api --extra cpu --extra docx --group demo --inexact
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/uv pyproject.toml uv.lock
-	@$(SYNC) --extra api --extra cpu --group demo --group dev
+	@$(SYNC) --extra api --extra cpu --extra docx --group demo --group dev
 	@touch $@ $(VENV)/.run
 
 demo: $(VENV)/.run ## Transcribe a real recording, speakers and webhook included

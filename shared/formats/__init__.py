@@ -1,6 +1,6 @@
 """Renderings of the canonical transcript, one module a format, found through FORMATS."""
 
-from shared.formats.base import Format, RenderOptions
-from shared.formats.registry import FORMATS, render
+from shared.formats.base import LIMITS, About, Format, RenderOptions
+from shared.formats.registry import FORMATS, find_format, render
 
-__all__ = ["FORMATS", "Format", "RenderOptions", "render"]
+__all__ = ["FORMATS", "LIMITS", "About", "Format", "RenderOptions", "find_format", "render"]

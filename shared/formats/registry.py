@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from shared.domain.errors import InvalidRequest
 from shared.domain.transcript import Transcript
-from shared.formats.base import Format, RenderOptions
+from shared.formats.base import Format, RenderOptions, has_speakers
 
 
 def _discover() -> Mapping[str, Format]:
@@ -29,17 +29,38 @@ def _discover() -> Mapping[str, Format]:
 FORMATS: Mapping[str, Format] = _discover()
 
 
-def render(transcript: Transcript, format_name: str, options: RenderOptions | None = None) -> str:
-    """Render the canonical transcript in the named format.
+def find_format(name: str) -> Format:
+    """The format of that name, ready to render.
 
     Raises:
         InvalidRequest: there is no such format (code ``unsupported_format``).
-        UnsupportedOption: the format can't honour an option.
+        UnsupportedOption: what it takes is not installed (code ``format_unavailable``).
     """
-    chosen = FORMATS.get(format_name)
+    chosen = FORMATS.get(name)
     if chosen is None:
-        msg = f"format {format_name[:20]!r} is not supported; known: {', '.join(sorted(FORMATS))}"
+        msg = f"format {name[:20]!r} is not supported; known: {', '.join(sorted(FORMATS))}"
         raise InvalidRequest(msg, code="unsupported_format", field="format")
+    chosen.refuse_missing()
+    return chosen
+
+
+def render(transcript: Transcript, format_name: str, options: RenderOptions | None = None) -> bytes:
+    """Render the canonical transcript in the named format; text is UTF-8.
+
+    Raises:
+        InvalidRequest: there is no such format (code ``unsupported_format``), or it tells speakers
+            apart and the transcript does not (``no_speakers``).
+        UnsupportedOption: the format can't honour an option, or what it takes is not installed.
+    """
+    chosen = find_format(format_name)
     options = options or RenderOptions()
     chosen.refuse_unhonoured(options)
-    return chosen.render(transcript, options)
+    if chosen.of_speakers and transcript.segments and not has_speakers(transcript):
+        raise InvalidRequest(
+            f"the format {chosen.name!r} is about speakers, and nobody told them apart: submit"
+            " with diarize",
+            code="no_speakers",
+            field="format",
+        )
+    rendered = chosen.render(transcript, options)
+    return rendered.encode() if isinstance(rendered, str) else rendered

@@ -1,6 +1,8 @@
 """SubRip subtitles: numbered cues, ``SPEAKER_00: `` before each speaker's text.
 
-SubRip has no way to escape, so an arrow that would read as a cue's times becomes ``→``.
+SubRip has no way to escape: an arrow that would read as a cue's times becomes ``→``, and the angle
+brackets of what would be taken for a tag, and not be shown, become single guillemets. Nor can it
+say which way a text runs, so a right-to-left line is embedded in directional controls.
 """
 
 from __future__ import annotations
@@ -9,38 +11,31 @@ import re
 
 from shared.domain.transcript import Transcript
 from shared.formats.base import Format, RenderOptions, shows_speakers
-from shared.formats.cues import (
-    DEFAULT_LINE_WIDTH,
-    DEFAULT_LINES,
-    Cue,
-    CueLimits,
-    cut_cues,
-    timestamp,
-)
-from shared.formats.units import fold
+from shared.formats.cues import CUE_OPTIONS, Cue, CueLimits, cut_cues, timestamp
+from shared.formats.marks import Marks, embed, marks_for, visible_lead
 
 _ARROW = re.compile(r"-{2,}>")
+_TAG = re.compile(r"<([^<>]*)>")
 
 
 def render_srt(transcript: Transcript, options: RenderOptions) -> str:
     """Render cues; the prefix counts towards the width of its line."""
-    limits = CueLimits(
-        width=options.max_line_width or DEFAULT_LINE_WIDTH,
-        lines=options.max_lines or DEFAULT_LINES,
-        prefix=_prefix if shows_speakers(transcript, options) else None,
+    named = shows_speakers(transcript, options)
+    cues = cut_cues(transcript, CueLimits.of(options, prefix=visible_lead if named else None))
+    marks = marks_for(transcript, options)
+    return "\n".join(
+        _render_cue(number, cue, marks, named=named) for number, cue in enumerate(cues, start=1)
     )
-    cues = cut_cues(transcript, limits)
-    return "\n".join(_render_cue(number, cue, limits) for number, cue in enumerate(cues, start=1))
 
 
-def _prefix(speaker: str) -> str:
-    return f"{fold(speaker).strip()}: "
-
-
-def _render_cue(number: int, cue: Cue, limits: CueLimits) -> str:
+def _render_cue(number: int, cue: Cue, marks: Marks, *, named: bool) -> str:
     start, end = (timestamp(time, decimal=",") for time in (cue.start_ms, cue.end_ms))
-    text = limits.lead(cue.speaker) + "\n".join(cue.texts)
-    return f"{number}\n{start} --> {end}\n{_ARROW.sub('→', text)}\n"
+    rtl = marks.wants(" ".join(cue.texts))
+    first, *others = cue.texts
+    lead = marks.lead(cue.speaker, rtl=rtl) if named else ""
+    text = "\n".join(embed([lead + first, *others], rtl=rtl))
+    safe = _TAG.sub("\u2039\\1\u203a", _ARROW.sub("→", text))
+    return f"{number}\n{start} --> {end}\n{safe}\n"
 
 
 FORMAT = Format(
@@ -48,5 +43,5 @@ FORMAT = Format(
     media_type="application/x-subrip",
     extension="srt",
     render=render_srt,
-    honours=frozenset({"max_line_width", "max_lines", "speakers"}),
+    honours=CUE_OPTIONS | {"speakers", "directional_marks"},
 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
+from shared.domain.direction import strip_directional_controls
 from shared.domain.transcript import Segment
 
 # Code points of scripts without spaces. Korean is left out: it writes spaces between words.
@@ -48,9 +49,11 @@ class Unit:
 def fold(text: str) -> str:
     """Turn every run of white space and control characters into one space, ends included.
 
-    No-break spaces stay: they belong to the word.
+    No-break spaces stay: they belong to the word. Directional controls go: those that an engine
+    learned from subtitles come alone, and would turn what stands around them.
     """
-    spread = "".join(" " if _is_blank(char) else char for char in text)
+    bare = strip_directional_controls(text)
+    spread = "".join(" " if _is_blank(char) else char for char in bare)
     folded = " ".join(part for part in spread.split(" ") if part.strip())
     return f" {folded}" if spread.startswith(" ") else folded
 

@@ -1,21 +1,16 @@
 """WebVTT subtitles (https://www.w3.org/TR/webvtt1/), speakers as voice tags.
 
 With karaoke, a timestamp stands before each word whose time was measured; the specification wants
-those inside the cue and rising, so others are left out.
+those inside the cue and rising, so others are left out. Players lay each line out by its first
+letter, so a right-to-left line begins with a mark that says so.
 """
 
 from __future__ import annotations
 
 from shared.domain.transcript import Transcript
 from shared.formats.base import Format, RenderOptions, shows_speakers
-from shared.formats.cues import (
-    DEFAULT_LINE_WIDTH,
-    DEFAULT_LINES,
-    Cue,
-    CueLimits,
-    cut_cues,
-    timestamp,
-)
+from shared.formats.cues import CUE_OPTIONS, Cue, CueLimits, cut_cues, timestamp
+from shared.formats.marks import Marks, marks_for, open_lines
 from shared.formats.units import Unit, fold
 
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -23,22 +18,18 @@ _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 def render_vtt(transcript: Transcript, options: RenderOptions) -> str:
     """Render cues; markup is not visible and does not count towards the width."""
-    limits = CueLimits(
-        width=options.max_line_width or DEFAULT_LINE_WIDTH,
-        lines=options.max_lines or DEFAULT_LINES,
-    )
-    with_speakers = shows_speakers(transcript, options)
-    cues = cut_cues(transcript, limits)
-    bodies = [
-        _render_cue(cue, with_speakers=with_speakers, karaoke=options.karaoke) for cue in cues
-    ]
+    named = shows_speakers(transcript, options)
+    marks = marks_for(transcript, options)
+    cues = cut_cues(transcript, CueLimits.of(options))
+    bodies = [_render_cue(cue, marks, named=named, karaoke=options.karaoke) for cue in cues]
     return "\n".join(["WEBVTT\n", *bodies])
 
 
-def _render_cue(cue: Cue, *, with_speakers: bool, karaoke: bool) -> str:
+def _render_cue(cue: Cue, marks: Marks, *, named: bool, karaoke: bool) -> str:
     start, end = (timestamp(time, decimal=".") for time in (cue.start_ms, cue.end_ms))
     lines = _karaoke_lines(cue) if karaoke else [text.translate(_ESCAPES) for text in cue.texts]
-    voice = f"<v {fold(cue.speaker).translate(_ESCAPES)}>" if with_speakers and cue.speaker else ""
+    lines = open_lines(lines, rtl=marks.wants(" ".join(cue.texts)))
+    voice = f"<v {fold(cue.speaker).translate(_ESCAPES)}>" if named and cue.speaker else ""
     return f"{start} --> {end}\n{voice}" + "\n".join(lines) + "\n"
 
 
@@ -67,5 +58,5 @@ FORMAT = Format(
     media_type="text/vtt",
     extension="vtt",
     render=render_vtt,
-    honours=frozenset({"max_line_width", "max_lines", "speakers", "karaoke"}),
+    honours=CUE_OPTIONS | {"speakers", "karaoke", "directional_marks"},
 )

@@ -13,25 +13,26 @@ from functions.api.openapi import SECURED, problems
 from functions.api.routes.jobs import JobId
 from functions.api.schemas.base import Model
 from functions.api.security import Caller, PlatformOf, SecuredRoute, needs
+from functions.api.transcript_content import describe_content
 from shared.domain.api_keys import Scope
 from shared.domain.job import Job
-from shared.formats import FORMATS, Format, RenderOptions, render
-from shared.formats.base import LINE_COUNT_LIMITS, LINE_WIDTH_LIMITS
+from shared.formats import FORMATS, LIMITS, About, Format, RenderOptions, find_format, render
 from shared.services.read_job import read_job, read_transcript, require_result
 
 router = APIRouter(tags=["jobs"], route_class=SecuredRoute)
 
-_CONTENT = {
-    form.media_type: {"schema": {} if form.name == "json" else {"type": "string"}}
-    for form in FORMATS.values()
-}
 _RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The transcript", "content": _CONTENT},
+    200: {"description": "The transcript", "content": describe_content()},
     303: {
         "description": "Too large to pass through: fetch it from the signed URL.",
         "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
     },
 }
+
+
+def _within(name: str, description: str) -> Any:
+    low, high = LIMITS[name]
+    return Field(default=None, ge=low, le=high, description=description)
 
 
 class Rendering(Model):
@@ -40,25 +41,41 @@ class Rendering(Model):
     format: str = Field(
         default="json",
         max_length=20,
-        description="How to render it.",
+        description="How to render it. `docx` only where the extra of that name is installed.",
         json_schema_extra={"enum": [*sorted(FORMATS)]},
     )
-    max_line_width: int | None = Field(
-        default=None, ge=LINE_WIDTH_LIMITS[0], le=LINE_WIDTH_LIMITS[1], description="Characters."
+    max_line_width: int | None = _within(
+        "max_line_width", "Characters in a line; 42 in subtitles, else lines are not wrapped."
     )
-    max_lines: int | None = Field(
-        default=None, ge=LINE_COUNT_LIMITS[0], le=LINE_COUNT_LIMITS[1], description="Per cue."
+    max_lines: int | None = _within("max_lines", "Lines in a cue; 2 by default.")
+    max_chars_per_second: float | None = _within(
+        "max_chars_per_second", "How fast a cue may have to be read; 20 by default."
+    )
+    max_cue_seconds: float | None = _within(
+        "max_cue_seconds", "How long a cue stands at most; 7 by default."
+    )
+    paragraphs: bool | None = Field(
+        default=None, description="Paragraphs, or a line a segment; null leaves it to the format."
+    )
+    paragraph_pause: float | None = _within(
+        "paragraph_pause", "Seconds of silence that end a paragraph; 2 by default."
+    )
+    max_paragraph_chars: int | None = _within(
+        "max_paragraph_chars", "Characters in a paragraph; 800 by default."
     )
     speakers: bool | None = Field(
         default=None, description="Name the speakers; null does when there are any."
     )
     karaoke: bool = Field(default=False, description="Mark the time of each word in a cue.")
+    directional_marks: bool | None = Field(
+        default=None, description="Mark right-to-left text; null does where the format can."
+    )
 
 
 @router.get(
     "/api/v1/jobs/{job_id}/transcript",
     operation_id="get_transcript",
-    summary="The transcript as JSON, text or subtitles",
+    summary="The transcript as JSON, text, subtitles or a document",
     response_class=Response,
     responses=problems(*SECURED, 404, 409, 422) | _RESPONSES,
     openapi_extra=needs(Scope.JOBS_READ),
@@ -69,37 +86,39 @@ def get_transcript(
     """Of a completed job. Large JSON is answered with 303 to a signed URL."""
     job = read_job(platform, tenant=caller.tenant, job_id=job_id)
     key = require_result(job)
-    options = RenderOptions(
-        max_line_width=wanted.max_line_width,
-        max_lines=wanted.max_lines,
-        speakers=wanted.speakers,
-        karaoke=wanted.karaoke,
-    )
+    form = find_format(wanted.format)
+    about = About(title=_stem(job) or None, task=str(job.options.task))
+    options = RenderOptions(**wanted.model_dump(exclude={"format"}), about=about)
     size = job.result.size_bytes if job.result else 0
-    as_stored = wanted.format == "json" and options == RenderOptions()
+    as_stored = form.name == "json" and options == RenderOptions()
     if as_stored and size > platform.limits.inline_transcript_bytes:
         seconds = platform.limits.download_seconds
         url = platform.blobs.sign_download(key, expires_in=seconds, filename=f"{job.id}.json")
         return RedirectResponse(url, status_code=303)
-    text = render(read_transcript(platform, job), wanted.format, options)
-    return _file(text, FORMATS[wanted.format], job)
+    return _file(render(read_transcript(platform, job), form.name, options), form, job)
 
 
-def _file(text: str, form: Format, job: Job) -> Response:
-    charset = "; charset=utf-8" if form.media_type != "application/json" else ""
+def _file(content: bytes, form: Format, job: Job) -> Response:
+    plain = form.binary or form.media_type == "application/json"
     return Response(
-        text.encode(),
+        content,
         headers={
-            "Content-Type": form.media_type + charset,
-            "Content-Disposition": _disposition(job, form.extension),
+            "Content-Type": form.media_type + ("" if plain else "; charset=utf-8"),
+            "Content-Disposition": _disposition(job, form),
         },
     )
 
 
-def _disposition(job: Job, extension: str) -> str:
+def _disposition(job: Job, form: Format) -> str:
     """Named after the recording (RFC 6266), with an ASCII name for those who can't read that."""
-    plain = f'inline; filename="{job.id}.{extension}"'
-    stem = (job.source.filename or "").replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    kind = "attachment" if form.binary else "inline"
+    plain = f'{kind}; filename="{job.id}.{form.extension}"'
+    stem = _stem(job)
     if not stem:
         return plain
-    return f"{plain}; filename*=UTF-8''{quote(f'{stem}.{extension}', safe='')}"
+    return f"{plain}; filename*=UTF-8''{quote(f'{stem}.{form.extension}', safe='')}"
+
+
+def _stem(job: Job) -> str:
+    """The recording's name without folders and extension; empty where it has none."""
+    return (job.source.filename or "").replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from shared.formats import FORMATS, LIMITS
 from tests.support.api import Api
 
 _METHODS = {"get", "post", "delete"}
@@ -70,6 +71,18 @@ def test_bodies_come_with_examples_that_are_accepted(api: Api) -> None:
     ):
         for example in schemas[name]["examples"]:
             assert client.post(path, json=example).is_success
+
+
+def test_every_text_format_has_an_example(api: Api) -> None:
+    operation = document(api)["paths"]["/api/v1/jobs/{job_id}/transcript"]["get"]
+    content = operation["responses"]["200"]["content"]
+    assert set(content) == {form.media_type for form in FORMATS.values()}
+    for form in FORMATS.values():
+        if not form.binary:
+            assert content[form.media_type]["examples"][form.name]["value"]
+    asked = {parameter["name"]: parameter for parameter in operation["parameters"]}
+    assert asked["format"]["schema"]["enum"] == sorted(FORMATS)
+    assert all(asked[name]["description"] for name in LIMITS)
 
 
 def test_the_docs_page_is_served(api: Api) -> None:

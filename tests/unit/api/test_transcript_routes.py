@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+import io
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
+import docx
 import httpx
 import pytest
 
 from shared.domain.transcript import ExtraData, SpeakerTotal
+from shared.formats import FORMATS, LIMITS
 from shared.services.submission import BytesAudio
 from tests.support.api import Api, open_api, problem
 
@@ -45,6 +49,8 @@ def test_the_canonical_document_has_exactly_the_promised_fields(
         ("srt", "application/x-subrip; charset=utf-8", "00:00:00,000 --> "),
         ("vtt", "text/vtt; charset=utf-8", "WEBVTT"),
         ("tsv", "text/tab-separated-values; charset=utf-8", "\t"),
+        ("verbose_json", "application/json", '"task": "transcribe"'),
+        ("speakers", "text/plain; charset=utf-8", "[00:00:00 - "),
     ],
 )
 def test_each_format_has_its_type_and_file_name(
@@ -57,9 +63,40 @@ def test_each_format_has_its_type_and_file_name(
     assert answer.headers["content-type"] == media
     assert has in answer.content.decode()
     disposition = answer.headers["content-disposition"]
-    extension = {"text": "txt"}.get(name, name)
+    extension = FORMATS[name].extension
     assert f'filename="{job.id}.{extension}"' in disposition
     assert f"filename*=UTF-8''{quote(f'הקלטה 1.{extension}')}" in disposition
+
+
+def test_a_document_is_a_file_to_keep(api: Api, acme: httpx.Client) -> None:
+    audio = BytesAudio(chunks=[b"RIFF"], filename="board 7.wav", max_bytes=100)
+    job = api.world.completed(audio=audio)
+    answer = acme.get(f"/api/v1/jobs/{job.id}/transcript?format=docx")
+    assert answer.headers["content-type"] == FORMATS["docx"].media_type
+    assert answer.headers["content-disposition"].startswith(f'attachment; filename="{job.id}.docx"')
+    texts = [paragraph.text for paragraph in docx.Document(io.BytesIO(answer.content)).paragraphs]
+    assert texts == ["board 7", "00:00:00", "Shalom, world."]
+
+
+def test_a_document_is_refused_where_its_library_is_not_installed(
+    api: Api, acme: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = api.world.completed()
+    monkeypatch.setitem(sys.modules, "docx", None)
+    answer = acme.get(f"/api/v1/jobs/{job.id}/transcript?format=docx")
+    found = problem(answer, 422, "format_unavailable")
+    assert found["field"] == "format"
+    assert "tamlil[docx]" in found["detail"]
+
+
+def test_a_limit_out_of_range_is_refused_with_its_range(api: Api, acme: httpx.Client) -> None:
+    job = api.world.completed()
+    path = f"/api/v1/jobs/{job.id}/transcript"
+    for name, (_, high) in LIMITS.items():
+        answer = acme.get(path, params={"format": "srt", name: str(round(high) + 1)})
+        found = problem(answer, 422)
+        assert found["field"] == name
+        assert str(round(high)) in found["detail"]
 
 
 def test_a_file_name_can_not_break_the_header(api: Api, acme: httpx.Client) -> None:
@@ -82,11 +119,20 @@ def test_layout_options_are_passed_on(api: Api, acme: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("params", "field"),
     [
-        ({"format": "docx"}, "format"),
+        ({"format": "odt"}, "format"),
+        ({"format": "rttm"}, "format"),
         ({"format": "srt", "max_line_width": "9"}, "max_line_width"),
         ({"format": "srt", "max_lines": "11"}, "max_lines"),
         ({"format": "srt", "karaoke": "true"}, "karaoke"),
         ({"format": "json", "max_lines": "2"}, "max_lines"),
+        ({"format": "srt", "max_chars_per_second": "101"}, "max_chars_per_second"),
+        ({"format": "srt", "max_cue_seconds": "0.5"}, "max_cue_seconds"),
+        ({"format": "srt", "max_cue_seconds": "NaN"}, "max_cue_seconds"),
+        ({"format": "srt", "paragraphs": "true"}, "paragraphs"),
+        ({"format": "text", "paragraph_pause": "0"}, "paragraph_pause"),
+        ({"format": "text", "max_paragraph_chars": "99"}, "max_paragraph_chars"),
+        ({"format": "text", "paragraphs": "false", "paragraph_pause": "3"}, "paragraphs"),
+        ({"format": "tsv", "directional_marks": "true"}, "directional_marks"),
         ({"formt": "srt"}, "formt"),
     ],
 )

@@ -4,31 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.domain.transcript import Segment, Transcript, Word
-from shared.formats import RenderOptions, render
+from shared.domain.transcript import Segment
+from shared.formats import RenderOptions
 from shared.formats.cues import Cue, CueLimits, cut_cues
-
-
-def transcript_of(*segments: Segment, duration: float = 1000.0) -> Transcript:
-    return Transcript(
-        text="".join(segment.text for segment in segments),
-        language="en",
-        language_probability=1.0,
-        duration=duration,
-        segments=segments,
-        engine="fake",
-        model="fake",
-        tamlil_version="0",
-    )
-
-
-def segment_of(*words: Word) -> Segment:
-    text = "".join(word.word for word in words)
-    return Segment(id=0, start=words[0].start, end=words[-1].end, text=text, words=words)
-
-
-def word(text: str, start: float, end: float, speaker: str | None = None) -> Word:
-    return Word(word=text, start=start, end=end, probability=1.0, speaker=speaker)
+from tests.support.transcripts import rendered, segment_of, transcript_of, word
 
 
 def lines_of(cues: list[Cue]) -> list[list[str]]:
@@ -89,6 +68,31 @@ def test_a_short_cue_is_held_for_a_second_where_nothing_follows() -> None:
     assert [(cue.start_ms, cue.end_ms) for cue in cues] == [(0, 500), (500, 1200)]
 
 
+def test_a_word_that_claims_half_a_minute_leaves_the_screen_when_its_time_is_up() -> None:
+    cues = cut_cues(transcript_of(segment_of(word(" Yes.", 0, 30))), CueLimits(seconds=5))
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == [(0, 5000)]
+
+
+def test_a_hasty_cue_is_held_until_it_is_read_where_nothing_follows() -> None:
+    hasty = segment_of(word(" " + "a" * 20, 0, 0.5), word(" " + "b" * 19, 0.5, 1))
+    cues = cut_cues(transcript_of(hasty), CueLimits(reading_speed=10))
+    assert [(cue.start_ms, cue.end_ms) for cue in cues] == [(0, 4000)]
+
+
+def test_cuts_leave_time_to_read() -> None:
+    """A sentence that is over in no time stands together with what follows."""
+    fast = [word(" aaaa", 0, 0.1), word(" aaa.", 0.1, 0.2)]
+    slow = [word(" bbbb", 0.2 + at, 1.2 + at) for at in range(6)]
+    segment = segment_of(*fast, *slow)
+    hasty = cut_cues(transcript_of(segment), CueLimits(width=30, lines=1, reading_speed=100))
+    calm = cut_cues(transcript_of(segment), CueLimits(width=30, lines=1, reading_speed=12))
+
+    def speed(cues: list[Cue]) -> float:
+        return max(cue.length * 1000 / (cue.end_ms - cue.start_ms) for cue in cues)
+
+    assert speed(calm) <= 12 < speed(hasty)
+
+
 def test_cues_of_overlapping_segments_overlap_and_stay_in_order_of_start() -> None:
     first = segment_of(word(" one", 0, 1), word(" two", 4, 5))
     second = segment_of(word(" three", 2, 4.5))
@@ -119,10 +123,11 @@ def test_a_space_after_a_word_parts_it_from_the_next() -> None:
 def test_hebrew_points_stay_on_their_letters() -> None:
     text = "שָׁלוֹם לְכֻלָּם, מַה שְּׁלוֹמְכֶם הַיּוֹם?"
     segment = Segment(id=0, start=0, end=4, text=text)
-    rendered = render(transcript_of(segment), "text")
-    assert rendered == f"{text}\n"
+    unmarked = RenderOptions(directional_marks=False)
+    assert rendered(transcript_of(segment), "text", unmarked) == f"{text}\n"
     for max_line_width in (10, 20, 42):
-        srt = render(transcript_of(segment), "srt", RenderOptions(max_line_width=max_line_width))
+        options = RenderOptions(max_line_width=max_line_width, directional_marks=False)
+        srt = rendered(transcript_of(segment), "srt", options)
         shown = [line for line in srt.splitlines() if line and line[0] >= "א"]
         assert " ".join(shown) == text
 

@@ -8,9 +8,12 @@ import pysubs2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.domain.transcript import Segment, Transcript, Word
-from shared.formats import RenderOptions, render
+from shared.domain.direction import strip_directional_controls
+from shared.domain.transcript import Segment, Transcript
+from shared.formats import RenderOptions
 from shared.formats.cues import CueLimits, cut_cues
+from shared.formats.paragraphs import lay_paragraphs
+from tests.support.transcripts import rendered, transcript_of, word
 
 # No deadline: what is measured here is not speed, and the machine may be busy.
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,23 +24,6 @@ WORDS = st.builds(
     st.text(LETTERS, min_size=1, max_size=14),
 )
 SPEAKERS = st.sampled_from(["SPEAKER_00", "SPEAKER_01", None])
-
-
-def transcript_of(*segments: Segment, duration: float = 1000.0) -> Transcript:
-    return Transcript(
-        text="".join(segment.text for segment in segments),
-        language="en",
-        language_probability=1.0,
-        duration=duration,
-        segments=segments,
-        engine="fake",
-        model="fake",
-        tamlil_version="0",
-    )
-
-
-def word(text: str, start: float, end: float, speaker: str | None = None) -> Word:
-    return Word(word=text, start=start, end=end, probability=1.0, speaker=speaker)
 
 
 @st.composite
@@ -75,12 +61,14 @@ LIMITS = st.builds(
     CueLimits,
     width=st.integers(10, 60),
     lines=st.integers(1, 4),
+    seconds=st.integers(1, 60),
+    reading_speed=st.floats(5, 100),
     prefix=st.sampled_from([None, lambda speaker: f"{speaker}: "]),
 )
 
 
 def squeezed(text: str) -> str:
-    return "".join(text.split())
+    return strip_directional_controls("".join(text.split()))
 
 
 @QUICK
@@ -117,6 +105,27 @@ def test_cue_times_are_monotone_and_do_not_overlap(
 
 @QUICK
 @given(transcripts(), LIMITS)
+def test_no_cue_lasts_longer_than_its_limit(transcript: Transcript, limits: CueLimits) -> None:
+    for cue in cut_cues(transcript, limits):
+        assert cue.end_ms - cue.start_ms <= limits.seconds * 1000
+
+
+@QUICK
+@given(transcripts(), LIMITS)
+def test_a_cue_goes_unread_only_where_nothing_can_be_done(
+    transcript: Transcript, limits: CueLimits
+) -> None:
+    """It stands for as long as reading takes, unless the next one comes or its time is up."""
+    cues = cut_cues(transcript, limits)
+    borders = [*(cue.start_ms for cue in cues[1:]), round(transcript.duration * 1000)]
+    for cue, border in zip(cues, borders, strict=False):
+        shown = cue.end_ms - cue.start_ms
+        in_time = shown * limits.reading_speed >= cue.length * 1000
+        assert in_time or cue.end_ms >= border or shown == limits.seconds * 1000
+
+
+@QUICK
+@given(transcripts(), LIMITS)
 def test_a_cue_has_one_speaker(transcript: Transcript, limits: CueLimits) -> None:
     for cue in cut_cues(transcript, limits):
         assert {unit.speaker for line in cue.lines for unit in line} == {cue.speaker}
@@ -128,9 +137,36 @@ def test_an_independent_parser_reads_back_every_cue(
     transcript: Transcript, format_name: str, width: int | None
 ) -> None:
     limits = CueLimits(width=width or 42)
-    rendered = render(transcript, format_name, RenderOptions(max_line_width=width, speakers=False))
-    parsed = pysubs2.SSAFile.from_string(rendered, format_=format_name)
+    shown = rendered(transcript, format_name, RenderOptions(max_line_width=width, speakers=False))
+    parsed = pysubs2.SSAFile.from_string(shown, format_=format_name)
     assert [(event.start, event.end, squeezed(event.plaintext)) for event in parsed] == [
         (cue.start_ms, cue.end_ms, squeezed("".join(cue.texts)))
         for cue in cut_cues(transcript, limits)
     ]
+
+
+@QUICK
+@given(
+    transcripts(),
+    st.integers(100, 400),
+    st.floats(0.1, 10),
+    st.booleans(),
+)
+def test_paragraphs_lose_no_word_and_pass_no_limit(
+    transcript: Transcript,
+    most: int,
+    pause: float,
+    speakers: bool,  # noqa: FBT001 - drawn
+) -> None:
+    options = RenderOptions(
+        max_paragraph_chars=most, paragraph_pause=pause, speakers=None if speakers else False
+    )
+    found = lay_paragraphs(transcript, options)
+    assert squeezed("".join(each.text for each in found)) == squeezed(transcript.text)
+    for each in found:
+        assert len(each.text) <= most or len(each.units) == 1
+        assert {unit.speaker for unit in each.units} == {each.speaker}
+        assert each.start <= each.end
+    for before, after in pairwise(found):
+        full = len(before.text) + 1 + len(after.units[0].text) > most // 2
+        assert before.speaker != after.speaker or after.start - before.end >= pause - 1e-9 or full

@@ -1,40 +1,124 @@
-"""One conversation in every format, byte for byte."""
+"""Two recordings in every format, byte for byte: an English talk and a Hebrew meeting."""
 
 from __future__ import annotations
 
+import html
+import io
 import json
+import re
+import zipfile
 from pathlib import Path
 
+import pysubs2
 import pytest
+import webvtt
 
 from shared.domain.codec import from_document
+from shared.domain.direction import strip_directional_controls
 from shared.domain.transcript import Transcript
-from shared.formats import RenderOptions, render
+from shared.formats import FORMATS, About, RenderOptions, render
 
 GOLDEN = Path(__file__).parents[2] / "golden"
+ABOUT = About(title="Board meeting 7")
+
+#: What is read of a document: the rest of the archive is python-docx's template.
+DOCX_PART = "word/document.xml"
 
 CASES = {
     "conversation.json": ("json", RenderOptions()),
+    "conversation.verbose.json": ("verbose_json", RenderOptions()),
     "conversation.txt": ("text", RenderOptions()),
     "conversation.plain.txt": ("text", RenderOptions(speakers=False)),
+    "conversation.paragraphs.txt": ("text", RenderOptions(speakers=False, paragraph_pause=2.0)),
     "conversation.narrow.txt": ("text", RenderOptions(max_line_width=30)),
+    "conversation.speakers.txt": ("speakers", RenderOptions()),
     "conversation.srt": ("srt", RenderOptions()),
     "conversation.narrow.srt": ("srt", RenderOptions(max_line_width=20, max_lines=1)),
     "conversation.plain.srt": ("srt", RenderOptions(speakers=False)),
+    "conversation.slow.srt": (
+        "srt",
+        RenderOptions(max_chars_per_second=12, max_cue_seconds=4, speakers=False),
+    ),
     "conversation.vtt": ("vtt", RenderOptions()),
     "conversation.karaoke.vtt": ("vtt", RenderOptions(karaoke=True)),
     "conversation.tsv": ("tsv", RenderOptions()),
     "conversation.plain.tsv": ("tsv", RenderOptions(speakers=False)),
+    "conversation.rttm": ("rttm", RenderOptions(about=ABOUT)),
+    "conversation.docx.xml": ("docx", RenderOptions(about=ABOUT)),
+    "meeting.json": ("json", RenderOptions()),
+    "meeting.verbose.json": ("verbose_json", RenderOptions()),
+    "meeting.txt": ("text", RenderOptions()),
+    "meeting.plain.txt": ("text", RenderOptions(speakers=False)),
+    "meeting.unmarked.txt": ("text", RenderOptions(directional_marks=False)),
+    "meeting.speakers.txt": ("speakers", RenderOptions()),
+    "meeting.srt": ("srt", RenderOptions()),
+    "meeting.unmarked.srt": ("srt", RenderOptions(directional_marks=False)),
+    "meeting.vtt": ("vtt", RenderOptions()),
+    "meeting.karaoke.vtt": ("vtt", RenderOptions(karaoke=True, max_line_width=30)),
+    "meeting.tsv": ("tsv", RenderOptions()),
+    "meeting.rttm": ("rttm", RenderOptions()),
+    "meeting.docx.xml": ("docx", RenderOptions()),
 }
 
 
-def conversation() -> Transcript:
-    document = json.loads((GOLDEN / "conversation.json").read_text("utf-8"))
+# pysubs2 takes a line with two of karaoke's times for the times of a cue.
+SUBTITLES = [n for n in CASES if n.endswith((".srt", ".vtt")) and "karaoke" not in n]
+
+
+def recording(name: str) -> Transcript:
+    document = json.loads((GOLDEN / f"{name.partition('.')[0]}.json").read_text("utf-8"))
     return from_document(Transcript, document)
+
+
+def rendering(name: str) -> bytes:
+    format_name, options = CASES[name]
+    found = render(recording(name), format_name, options)
+    if format_name != "docx":
+        return found
+    with zipfile.ZipFile(io.BytesIO(found)) as archive:
+        return archive.read(DOCX_PART)
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_a_rendering_equals_its_golden_file(name: str) -> None:
-    format_name, options = CASES[name]
-    expected = (GOLDEN / name).read_bytes()
-    assert render(conversation(), format_name, options).encode() == expected
+    assert rendering(name) == (GOLDEN / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["conversation", "meeting"])
+def test_each_format_has_a_golden_file(name: str) -> None:
+    covered = {form for case, (form, _) in CASES.items() if case.startswith(f"{name}.")}
+    assert covered == set(FORMATS)
+
+
+@pytest.mark.parametrize("name", ["json", "verbose.json", "tsv", "rttm", "docx.xml"])
+def test_only_subtitles_and_text_carry_directional_marks(name: str) -> None:
+    text = rendering(f"meeting.{name}").decode()
+    assert strip_directional_controls(text) == text
+
+
+def words_of(text: str) -> list[str]:
+    """What is said, without marks, names, times and layout, and with arrows of one kind."""
+    layout = re.compile(r"SPEAKER_\d\d:|<[\d:.]+>")
+    bare = layout.sub("", strip_directional_controls(html.unescape(text)))
+    return bare.replace("-->", "→").replace("\u2039", "<").replace("\u203a", ">").split()
+
+
+def said(name: str) -> list[str]:
+    return words_of(recording(name).text)
+
+
+@pytest.mark.parametrize("name", SUBTITLES)
+def test_a_subtitle_library_reads_every_golden_file(name: str) -> None:
+    path = GOLDEN / name
+    parsed = pysubs2.load(str(path), encoding="utf-8", format_=path.suffix[1:])
+    texts = " ".join(event.plaintext for event in parsed)
+    assert words_of(texts) == said(name)
+    assert all(0 <= event.start < event.end for event in parsed)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.endswith(".vtt")])
+def test_a_web_subtitle_library_reads_times_text_and_voices(name: str) -> None:
+    captions = webvtt.read(str(GOLDEN / name)).captions
+    assert words_of(" ".join(caption.text for caption in captions)) == said(name)
+    assert all(0 <= caption.start_in_seconds < caption.end_in_seconds for caption in captions)
+    assert {caption.voice for caption in captions} == {"SPEAKER_00", "SPEAKER_01"}
