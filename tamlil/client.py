@@ -29,6 +29,10 @@ class ServerError(TamlilError):
     default_code = "server_error"
 
 
+class Refused(ServerError):
+    """The server answered, and won't: asking again would not help."""
+
+
 class ApiClient:
     """One server, one key. Safe requests, and submits with their key, are tried again."""
 
@@ -70,12 +74,16 @@ class ApiClient:
         """A DELETE, whatever it answers when it succeeds."""
         self._call("DELETE", path, params=_given(params))
 
-    def text(self, path: str, **params: Any) -> str:
-        """A GET's text; a redirect to a signed URL is followed without the key."""
+    def content(self, path: str, **params: Any) -> bytes:
+        """A GET's bytes; a redirect to a signed URL is followed without the key."""
         answer = self._call("GET", path, params=_given(params))
         if answer.is_redirect:
             answer = _checked(self._plain.get(answer.headers["location"]))
-        return answer.text
+        return answer.content
+
+    def text(self, path: str, **params: Any) -> str:
+        """A GET's text, in UTF-8."""
+        return self.content(path, **params).decode()
 
     def submit_url(self, url: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Submit a URL for the server to fetch."""
@@ -163,7 +171,7 @@ def _checked(answer: httpx.Response) -> httpx.Response:
         detail, code = str(problem["detail"]), str(problem["code"])
     except (ValueError, KeyError, TypeError):
         detail, code = f"the server answered {answer.status_code}", f"http_{answer.status_code}"
-    raise ServerError(detail, code=code)
+    raise (Refused if answer.is_client_error else ServerError)(detail, code=code)
 
 
 def _unreachable(url: str, exc: httpx.HTTPError) -> ServerError:

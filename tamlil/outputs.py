@@ -37,7 +37,8 @@ def plan_output(target: str | None, formats: Sequence[str], sources: Sequence[st
     """Make out what ``--output`` and ``--format`` mean together.
 
     Raises:
-        InvalidRequest: no such format, or several transcripts would go into one file.
+        InvalidRequest: no such format, several transcripts would go into one file, or a document
+            that is no text to stdout.
     """
     for name in formats:
         if name not in FORMATS:
@@ -47,6 +48,9 @@ def plan_output(target: str | None, formats: Sequence[str], sources: Sequence[st
             )
     if target is None or target == STDOUT:
         chosen = tuple(dict.fromkeys(formats)) or ("text",)
+        binary = [name for name in chosen if FORMATS[name].binary]
+        if binary:
+            raise InvalidRequest(f"{binary[0]} is no text; give it an --output", code="no_folder")
         if len(chosen) > 1:
             raise InvalidRequest("several formats need --output with a folder", code="no_folder")
         return Output(formats=chosen)
@@ -59,7 +63,7 @@ def file_names(sources: Sequence[str], formats: Sequence[str]) -> list[dict[str,
     return [{name: f"{stem}.{FORMATS[name].extension}" for name in formats} for stem in stems]
 
 
-def write_outputs(folder: Path, contents: Mapping[str, str]) -> list[Path]:
+def write_outputs(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
     """Write files by name into a folder, which is made if it is not there.
 
     Raises:
@@ -67,17 +71,16 @@ def write_outputs(folder: Path, contents: Mapping[str, str]) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, text in contents.items():
+    for name, content in contents.items():
         path = folder / name
-        path.write_text(text, encoding="utf-8", newline="")
+        path.write_bytes(content)
         written.append(path)
     return written
 
 
 def _into_files(target: str, formats: tuple[str, ...], sources: Sequence[str]) -> Output:
     path = Path(target)
-    by_extension = {known.extension: name for name, known in sorted(FORMATS.items())}
-    implied = by_extension.get(path.suffix.lstrip(".").lower())
+    implied = _implied(path.name.lower())
     is_folder = path.is_dir() or target.endswith("/") or (implied is None and not path.suffix)
     if is_folder or len(formats) > 1 or len(sources) > 1:
         if not is_folder and (path.exists() or implied is not None):
@@ -86,6 +89,12 @@ def _into_files(target: str, formats: tuple[str, ...], sources: Sequence[str]) -
             )
         return Output(formats=formats or ("text",), folder=path)
     return Output(formats=formats or (implied or "text",), file=path)
+
+
+def _implied(file_name: str) -> str | None:
+    """The format whose extension a name has; the longest, for some hold another."""
+    fitting = [name for name, known in FORMATS.items() if file_name.endswith(f".{known.extension}")]
+    return max(fitting, key=lambda name: len(FORMATS[name].extension), default=None)
 
 
 def _stems(names: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from shared.domain.errors import TamlilError
 from shared.domain.job import FINISHED
-from tamlil.client import ApiClient
+from tamlil.client import ApiClient, Refused
 from tamlil.console import note, print_json, print_text, tell_error
 from tamlil.outputs import Output, file_names, is_url, source_name, write_outputs
 from tamlil.tracker import Display, Tracker
@@ -21,13 +21,13 @@ from tamlil.tracker import Display, Tracker
 
 @dataclass
 class Item:
-    """One source and what became of it; `texts` by format."""
+    """One source and what became of it; `contents` by format, as far as they could be had."""
 
     source: str
     job_id: str | None = None
     status: str = "not submitted"
     error: dict[str, str] | None = None
-    texts: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     transcript: Any = None
@@ -40,17 +40,21 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What to transcribe, how, and where to put it; `fields` are those of the HTTP API."""
+    """What to transcribe, how, and where to put it.
+
+    `fields` are those of the HTTP API; `layout` the query of each format's rendering.
+    """
 
     sources: tuple[str, ...]
     fields: Mapping[str, Any]
     output: Output
+    layout: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     as_json: bool = False
     quiet: bool = False
 
 
 def run(client: ApiClient, request: Request) -> int:
-    """Submit all, follow all, write what is done; returns 1 when a source failed, else 0.
+    """Submit all, follow all, write what is done; returns 1 when something is missing, else 0.
 
     Raises:
         KeyboardInterrupt: after the jobs were cancelled.
@@ -72,7 +76,7 @@ def run(client: ApiClient, request: Request) -> int:
         with Display(quiet=request.quiet) as display:
             Tracker(client, display).follow(shown, finish)
     _present(items, request)
-    return 1 if any(item.failed for item in items) else 0
+    return 1 if any(item.error for item in items) else 0
 
 
 @contextmanager
@@ -118,7 +122,11 @@ def _finish(client: ApiClient, item: Item, job: Mapping[str, Any], request: Requ
         return
     path = f"/api/v1/jobs/{item.job_id}/transcript"
     for name in request.output.formats:
-        item.texts[name] = client.text(path, format=name)
+        try:
+            query = request.layout.get(name, {})
+            item.contents[name] = client.content(path, format=name, **query)
+        except Refused as exc:  # the transcript is there; other formats of it may be had
+            item.error = {"code": exc.code, "detail": exc.detail}
     if request.as_json and request.output.folder is None and request.output.file is None:
         item.transcript = json.loads(client.text(path, format="json"))
     item.warnings = list(job["warnings"])
@@ -129,10 +137,10 @@ def _store(item: Item, names: Mapping[str, str], output: Output) -> None:
         return
     try:
         if output.folder is not None:
-            contents = {names[name]: text for name, text in item.texts.items()}
+            contents = {names[name]: content for name, content in item.contents.items()}
             item.files = write_outputs(output.folder, contents)
         elif output.file is not None:
-            contents = {output.file.name: item.texts[output.formats[0]]}
+            contents = dict(zip([output.file.name], item.contents.values(), strict=False))
             item.files = write_outputs(output.file.parent, contents)
     except OSError as exc:
         _fail(item, "output_unwritable", f"{exc.filename}: {exc.strerror}")
@@ -140,19 +148,23 @@ def _store(item: Item, names: Mapping[str, str], output: Output) -> None:
 
 def _present(items: Sequence[Item], request: Request) -> None:
     for item in items:
-        if item.error is not None:
-            tell_error(f"{item.source}: {item.error['detail']}", code=item.error["code"])
-        if item.warnings and not request.quiet:
-            note(f"{item.source}: {', '.join(item.warnings)}")
+        _tell(item, quiet=request.quiet)
     if request.as_json:
         print_json([_document(item) for item in items])
         return
     for item in items:
         if item.files and not request.quiet:
             note("wrote " + ", ".join(str(path) for path in item.files))
-        elif not item.failed and not item.files:
+        elif item.contents and not item.files:
             head = f"==> {item.source} <==\n" if len(items) > 1 else ""
-            print_text(head + item.texts[request.output.formats[0]])
+            print_text(head + next(iter(item.contents.values())).decode())
+
+
+def _tell(item: Item, *, quiet: bool) -> None:
+    if item.error is not None:
+        tell_error(f"{item.source}: {item.error['detail']}", code=item.error["code"])
+    if item.warnings and not quiet:
+        note(f"{item.source}: {', '.join(item.warnings)}")
 
 
 def _document(item: Item) -> dict[str, Any]:

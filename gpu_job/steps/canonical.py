@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gpu_job.engines.ports import TranscriptionOutput
+from shared.domain.direction import strip_directional_controls
 from shared.domain.options import OutputOptions, TranscriptionOptions
 from shared.domain.transcript import Segment, SpeakerTotal, Transcript, Word
 
@@ -40,7 +41,8 @@ def build_transcript(
         timings: wall seconds by stage.
 
     Returns:
-        The transcript; its `text` is the segments' texts joined by spaces.
+        The transcript; its `text` is the segments' texts joined by spaces. Directional controls,
+        which Whisper has learned from subtitles, are left out.
     """
     placed = tuple(_place(heard.segments, duration, options.output_options))
     noted = (*warnings, *(() if placed else (NO_SPEECH,)))
@@ -73,7 +75,7 @@ def _place(
             id=number,
             start=start,
             end=end,
-            text=segment.text.strip(),
+            text=strip_directional_controls(segment.text).strip(),
             words=tuple(_place_words(segment.words, start, end)) if output.word_timestamps else (),
             extra_data=segment.extra_data if output.extra_data else None,
         )
@@ -81,11 +83,18 @@ def _place(
 
 def _place_words(words: Sequence[Word], floor: float, limit: float) -> Iterator[Word]:
     for word in words:
+        text = strip_directional_controls(word.word)
+        if not text.strip() and text != word.word:
+            continue  # the engine wrote a mark and nothing else
         start = _clamp(word.start, floor, limit)
         end = _clamp(word.end, start, limit)
         floor = start
         yield replace(
-            word, start=start, end=end, probability=round(word.probability, _PROBABILITY_DIGITS)
+            word,
+            word=text,
+            start=start,
+            end=end,
+            probability=round(word.probability, _PROBABILITY_DIGITS),
         )
 
 

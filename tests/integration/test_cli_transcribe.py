@@ -103,6 +103,50 @@ def test_several_formats_are_written_into_a_folder(
     assert (tmp_path / "out/call.vtt").read_text().startswith("WEBVTT")
 
 
+def test_layout_reaches_the_formats_that_honour_it(
+    command: Command, running: Running, audio: Path, tmp_path: Path
+) -> None:
+    layout = ("--max-lines", "1", "--paragraph-pause", "3", "--no-directional-marks")
+    formats = ("-f", "srt", "-f", "docx", "-f", "speakers", "-f", "text")
+    out = tmp_path / "out"
+    result = command.run("transcribe", audio, *formats, *layout, "-o", out, *at(running))
+    assert result.exit_code == 0, result.stderr
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["call.docx", "call.speakers.txt", "call.srt", "call.txt"]
+    assert (out / "call.docx").read_bytes().startswith(b"PK")
+
+
+def test_a_format_that_can_not_be_had_does_not_spoil_the_others(
+    command: Command,
+    running: Running,
+    audio: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "docx", None)
+    formats = ("-f", "docx", "-f", "srt")
+    result = command.run("transcribe", audio, *formats, "-o", tmp_path / "out", *at(running))
+    assert result.exit_code == 1
+    assert "(format_unavailable)" in result.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["call.srt"]
+
+
+def test_a_format_that_is_not_installed_here_is_told_before_work_starts(
+    command: Command, audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "docx", None)
+    result = command.run("transcribe", audio, "-f", "docx", "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "(format_unavailable)" in result.stderr
+
+
+def test_speaker_turns_ask_for_speakers(command: Command, running: Running, audio: Path) -> None:
+    result = command.run("transcribe", audio, "-f", "rttm", *at(running))
+    (job,) = running.http.get("/api/v1/jobs").json()["jobs"]
+    assert job["options"]["diarize"] is True
+    assert result.exit_code == 0
+
+
 def test_what_the_server_refuses_is_told_with_its_code(
     command: Command, running: Running, audio: Path
 ) -> None:

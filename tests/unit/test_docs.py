@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from shared.formats import FORMATS, LIMITS
 from shared.settings import Settings, WorkerSettings
 from tamlil.cli import app
 from tests.support.api import open_api
@@ -127,3 +128,21 @@ def test_every_error_code_that_is_named_is_raised(name: str) -> None:
     )
     assert {code for code in codes if f'"{code}"' not in sources} == set()
     assert len(codes) > 20
+
+
+def test_every_format_is_in_the_table_with_what_it_honours() -> None:
+    section = text_of("docs/api.md").split("### Formats")[1].split("## ")[0]
+    first, second = section.split("| option |")
+    table = {cells[0].strip("` "): cells for cells in rows(first) if cells[0].startswith("`")}
+    found = {
+        name: (set(re.findall(r"`([^`]+)`", cells[2])), set(re.findall(r"`([a-z_]+)`", cells[3])))
+        for name, cells in table.items()
+        if name != "format"
+    }
+    assert found == {
+        form.name: ({form.media_type, f".{form.extension}"}, set(form.honours))
+        for form in FORMATS.values()
+    }
+    ranges = {cells[0].strip("` "): cells[1] for cells in rows(second)}
+    for name, (low, high) in LIMITS.items():
+        assert ranges[name].startswith(f"{low} to {high}")

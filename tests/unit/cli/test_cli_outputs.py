@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.domain.errors import InvalidRequest
+from shared.domain.errors import InvalidRequest, UnsupportedOption
+from tamlil.layout import share_layout
 from tamlil.outputs import Output, file_names, plan_output, source_name, write_outputs
 
 
@@ -26,6 +27,45 @@ def test_several_formats_need_a_folder() -> None:
 def test_a_file_s_extension_chooses_the_format() -> None:
     planned = plan_output("out/talk.vtt", [], ["a.mp3"])
     assert planned == Output(formats=("vtt",), file=Path("out/talk.vtt"))
+
+
+@pytest.mark.parametrize(
+    ("target", "format_name"),
+    [
+        ("talk.docx", "docx"),
+        ("talk.speakers.txt", "speakers"),
+        ("talk.txt", "text"),
+        ("talk.verbose.json", "verbose_json"),
+        ("talk.JSON", "json"),
+    ],
+)
+def test_the_longest_extension_counts(target: str, format_name: str) -> None:
+    assert plan_output(target, [], ["a.mp3"]).formats == (format_name,)
+
+
+def test_a_document_that_is_no_text_does_not_go_to_stdout() -> None:
+    with pytest.raises(InvalidRequest, match="--output"):
+        plan_output("-", ["docx"], ["a.mp3"])
+
+
+def test_each_format_gets_the_options_that_it_honours() -> None:
+    shared = share_layout(["srt", "docx", "json"], {"max_lines": 1, "paragraph_pause": 3.0})
+    assert shared == {"srt": {"max_lines": 1}, "docx": {"paragraph_pause": 3.0}, "json": {}}
+
+
+def test_a_wish_that_is_met_anyway_is_no_error() -> None:
+    assert share_layout(["json"], {"directional_marks": False}) == {"json": {}}
+
+
+def test_an_option_that_no_format_honours_is_refused() -> None:
+    with pytest.raises(UnsupportedOption) as caught:
+        share_layout(["json", "text"], {"max_lines": 1})
+    assert caught.value.field == "max_lines"
+
+
+def test_contradictions_are_refused_before_anything_starts() -> None:
+    with pytest.raises(InvalidRequest):
+        share_layout(["text"], {"paragraphs": False, "paragraph_pause": 3.0})
 
 
 def test_a_format_that_is_asked_for_wins_over_the_extension() -> None:
@@ -54,7 +94,7 @@ def test_several_transcripts_never_go_into_one_file(formats: list[str], sources:
 
 def test_an_unknown_format_is_refused_before_anything_starts() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        plan_output(None, ["docx"], ["a.mp3"])
+        plan_output(None, ["odt"], ["a.mp3"])
     assert "srt" in caught.value.detail
 
 
@@ -76,5 +116,5 @@ def test_a_source_is_named_by_its_last_part_without_the_query(source: str, name:
 
 
 def test_a_folder_is_made_and_bytes_are_kept_as_they_are(tmp_path: Path) -> None:
-    (path,) = write_outputs(tmp_path / "new/deep", {"a.srt": "1\r\nדג\n"})
+    (path,) = write_outputs(tmp_path / "new/deep", {"a.srt": "1\r\nדג\n".encode()})
     assert path.read_bytes() == "1\r\nדג\n".encode()

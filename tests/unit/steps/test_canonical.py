@@ -44,6 +44,13 @@ def test_segments_are_numbered_and_their_texts_joined() -> None:
     assert transcript.language_probability == 0.9877
 
 
+def test_directional_controls_that_an_engine_wrote_are_left_out() -> None:
+    words = (_word("\u202b שלום", 0, 0.5), _word("\u200f", 0.5, 0.6), _word(" לכם\u202c", 0.6, 1))
+    transcript = _build([_segment(0, 1, "\u202b שלום לכם\u202c", *words)])
+    assert transcript.text == "שלום לכם"
+    assert [word.word for word in transcript.segments[0].words] == [" שלום", " לכם"]
+
+
 def test_times_are_monotone_rounded_and_inside_the_audio() -> None:
     segments = [
         _segment(-1, 2.00049, "a", _word(" a", -1, 0.5), _word(" b", 0.4, 3)),
