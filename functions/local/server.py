@@ -109,7 +109,6 @@ class EmbeddedServer:
         _warn_if_exposed(self.settings.host)
         deliverer = Deliverer(deployment.platform, self._stopping)
         undo(deliverer.close, _LOOP_STOP_SECONDS)
-        deliverer.start()
         undo(_stop_workers, deployment.platform)
         undo(self._join_loops)
         self._start_loops(deployment, deliverer)

@@ -62,8 +62,27 @@ class DeliveryStore(Protocol):
         """
         ...
 
-    def due(self, *, now: float, limit: int) -> Sequence[Delivery]:
-        """Records whose `wake_at` is not after `now`, earliest first."""
+    def due(
+        self,
+        *,
+        now: float,
+        limit: int,
+        tenant: str | None = None,
+        after: Delivery | None = None,
+    ) -> Sequence[Delivery]:
+        """Records whose `wake_at` is not after `now`, earliest first, of one time the smaller id.
+
+        With `tenant` only that tenant's. With `after` only what comes behind it in this order,
+        by its `wake_at` and id; it need not be due or stored any more.
+        """
+        ...
+
+    def due_tenants(self, *, now: float, limit: int, after: str = "") -> Sequence[str]:
+        """Tenants that have something due, by name in the order of code points, behind `after`.
+
+        What it costs grows with the tenants, not with their deliveries: an index by tenant and
+        time lets a store skip from one tenant to the next.
+        """
         ...
 
     def delete_for_job(self, job_id: str) -> None:

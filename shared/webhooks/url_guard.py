@@ -93,6 +93,9 @@ class GuardedTransport(httpx.BaseTransport):
         self._policy = policy
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
+            # Callers bound how many they send at once; waiting here would escape their limits.
+            max_connections=None,
+            max_keepalive_connections=20,
             keepalive_expiry=5.0,
             network_backend=GuardedBackend(policy, resolver),
         )

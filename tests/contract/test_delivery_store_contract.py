@@ -118,6 +118,63 @@ def test_due_gives_the_earliest_first_and_follows_replace(store: DeliveryStore) 
     assert _due(store, NOW + 5) == ["late", "early"]
 
 
+def test_due_of_a_tenant_gives_only_its_deliveries(store: DeliveryStore) -> None:
+    for name, tenant, at in (("a", "acme", 2), ("b", "acme", 1), ("c", "globex", 0)):
+        store.create(make_delivery(name, tenant=tenant, next_attempt_at=NOW + at))
+    assert [d.id for d in store.due(now=NOW + 9, limit=9, tenant="acme")] == ["b", "a"]
+    assert [d.id for d in store.due(now=NOW + 1, limit=9, tenant="acme")] == ["b"]
+    assert [d.id for d in store.due(now=NOW + 9, limit=9, tenant="globex")] == ["c"]
+    assert store.due(now=NOW + 9, limit=9, tenant="nobody") == ()
+
+
+@pytest.mark.parametrize("tenant", [None, "acme"])
+def test_due_goes_on_behind_a_record_ties_by_id(store: DeliveryStore, tenant: str | None) -> None:
+    for number, at in enumerate((0.1 + 0.2, 1, 1, 1, 2)):
+        store.create(make_delivery(f"evt_{number}", next_attempt_at=NOW + at))
+    found: list[str] = []
+    page = store.due(now=NOW + 9, limit=2, tenant=tenant)
+    while page:
+        found += [delivery.id for delivery in page]
+        page = store.due(now=NOW + 9, limit=2, tenant=tenant, after=page[-1])
+    assert found == ["evt_0", "evt_1", "evt_2", "evt_3", "evt_4"]
+
+
+def test_due_goes_on_behind_a_record_that_is_gone_or_no_longer_due(store: DeliveryStore) -> None:
+    first = store.create(make_delivery("a"))
+    store.create(make_delivery("b", job_id="job_2"))
+    store.replace(replace(first, next_attempt_at=None))
+    assert [d.id for d in store.due(now=NOW, limit=9, after=first)] == ["b"]
+    store.delete_for_job("job_1")
+    assert [d.id for d in store.due(now=NOW, limit=9, after=first)] == ["b"]
+
+
+def test_due_tenants_names_each_tenant_with_something_due_once(store: DeliveryStore) -> None:
+    for number, tenant in enumerate(("b", "a", "b", "Z", "a-1", "c", "d")):
+        later = 5 if tenant == "c" else 0
+        over = tenant == "d"
+        store.create(
+            make_delivery(
+                f"evt_{number}", tenant=tenant, next_attempt_at=None if over else NOW + later
+            )
+        )
+    assert store.due_tenants(now=NOW - 1, limit=9) == ()
+    assert store.due_tenants(now=NOW, limit=9) == ("Z", "a", "a-1", "b")
+    assert store.due_tenants(now=NOW + 5, limit=9) == ("Z", "a", "a-1", "b", "c")
+    assert store.due_tenants(now=NOW + 5, limit=2) == ("Z", "a")
+    assert store.due_tenants(now=NOW + 5, limit=2, after="a") == ("a-1", "b")
+    assert store.due_tenants(now=NOW + 5, limit=9, after="a-0") == ("a-1", "b", "c")
+    assert store.due_tenants(now=NOW + 5, limit=9, after="c") == ()
+
+
+def test_due_tenants_follows_replace(store: DeliveryStore) -> None:
+    created = store.create(make_delivery())
+    locked = store.replace(replace(created, locked_until=NOW + 5))
+    assert store.due_tenants(now=NOW, limit=9) == ()
+    assert store.due_tenants(now=NOW + 5, limit=9) == ("acme",)
+    store.replace(replace(locked, next_attempt_at=None))
+    assert store.due_tenants(now=NOW + 5, limit=9) == ()
+
+
 def test_delete_for_job_erases_that_jobs_deliveries_only(store: DeliveryStore) -> None:
     store.create(make_delivery("a"))
     store.create(make_delivery("b"))

@@ -18,6 +18,7 @@ import pytest
 from shared.adapters.local.database import Database
 from shared.adapters.local.documents import encode_cursor
 from shared.adapters.local.schema import MIGRATIONS
+from shared.adapters.local.sqlite_delivery_store import SqliteDeliveryStore
 from shared.adapters.local.sqlite_job_store import SqliteJobStore
 from shared.domain.errors import Unavailable
 from shared.domain.job import Status
@@ -26,7 +27,7 @@ from shared.ports.job_store import JobQuery
 from tests.support import racers
 from tests.support.contracts import LocalAdapters, LocalDescription
 from tests.support.races import race_processes
-from tests.support.records import make_job
+from tests.support.records import NOW, make_delivery, make_job
 
 CURSOR = encode_cursor("sqlite-jobs-1", at=1.0, last_id="job_1")
 ROOT = Path(__file__).parents[2]
@@ -35,7 +36,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from tests.support.contracts import LocalAdapters
-from tests.support.records import make_job
+from tests.support.records import NOW, make_delivery, make_job
 
 platform = LocalAdapters(Path(sys.argv[1]))
 platform.job_store().create(make_job(unique_keys=("a",)))
@@ -220,6 +221,22 @@ def test_a_migration_that_fails_leaves_nothing_half_done(
         )
 
 
+def test_a_database_of_any_earlier_schema_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in range(1, len(MIGRATIONS)):
+        folder = tmp_path / str(version)
+        with monkeypatch.context() as patch:
+            patch.setattr("shared.adapters.local.database.MIGRATIONS", MIGRATIONS[:version])
+            with closing(Database(folder)) as before:
+                SqliteDeliveryStore(before).create(make_delivery())
+        with closing(Database(folder)) as after:
+            with after.read() as connection:
+                found = connection.execute("PRAGMA user_version").fetchone()
+            assert found == (len(MIGRATIONS),)
+            assert SqliteDeliveryStore(after).due_tenants(now=NOW, limit=9) == ("acme",)
+
+
 def test_many_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
     fresh = LocalDescription(data_dir=tmp_path / "fresh")
     race_processes(fresh, racers.count_metric, racers=4)
@@ -246,6 +263,11 @@ def test_many_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
             "jobs_of_recording",
         ),
         (lambda p: p.delivery_store().due(now=1.0, limit=9), "deliveries_due"),
+        (
+            lambda p: p.delivery_store().due(now=1.0, limit=9, tenant="a"),
+            "deliveries_due_of_tenant",
+        ),
+        (lambda p: p.delivery_store().due_tenants(now=1.0, limit=9), "deliveries_due_of_tenant"),
         (lambda p: p.delivery_store().query(DeliveryQuery(tenant="a")), "deliveries_newest"),
         (lambda p: p.job_queue().receive(), "messages_waiting"),
         (lambda p: p.job_queue().dead_letters(), "messages_dead"),

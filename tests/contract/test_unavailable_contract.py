@@ -42,6 +42,7 @@ def _calls(platform: Adapters) -> dict[str, Callable[[], object]]:
         "deliveries.replace": lambda: deliveries.replace(make_delivery(version=1)),
         "deliveries.query": lambda: deliveries.query(DeliveryQuery(tenant="acme")),
         "deliveries.due": lambda: deliveries.due(now=NOW, limit=9),
+        "deliveries.due_tenants": lambda: deliveries.due_tenants(now=NOW, limit=9),
         "deliveries.delete_for_job": lambda: deliveries.delete_for_job("job_1"),
         "deliveries.switch_off": lambda: deliveries.switch_off("a", "u", now=NOW),
         "deliveries.switch_on": lambda: deliveries.switch_on("a", "u"),

@@ -10,10 +10,12 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
+from functions.local.delivery_turns import Shares
 from functions.local.server import EmbeddedServer, is_loopback
 from shared.domain.errors import Unavailable
 from shared.domain.job import Status, WebhookTarget
 from shared.services.cancel_job import cancel_job
+from shared.services.manage_webhooks import send_test
 from shared.services.submission import Submission, UrlAudio
 from shared.services.submit_job import submit_job
 from shared.wiring import open_local
@@ -59,8 +61,12 @@ def test_a_job_goes_from_submit_to_a_signed_webhook(running: Running) -> None:
         assert receiver.wait(1) is None
 
 
-def test_one_slow_receiver_holds_up_no_other(running: Running) -> None:
+@pytest.mark.parametrize("same_tenant", [False, True])
+def test_one_slow_receiver_holds_up_no_other(running: Running, *, same_tenant: bool) -> None:
+    """With far more hanging deliveries than there are senders."""
     release = threading.Event()
+    platform = running.server.platform
+    hanging = 3 * Shares().senders
 
     def script(_: str) -> Iterable[bytes]:
         release.wait(60)
@@ -68,11 +74,31 @@ def test_one_slow_receiver_holds_up_no_other(running: Running) -> None:
 
     with ScriptedServer(script).running() as slow, WebhookReceiver() as quick:
         try:
-            for _ in range(3):
-                running.http.post("/api/v1/webhooks/test", json={"url": slow.url()})
-            wait_for(lambda: len(slow.heads) == 3)
+            for _ in range(hanging):
+                send_test(platform, tenant="acme" if same_tenant else "evil", url=slow.url())
+            wait_for(lambda: len(slow.heads) == Shares().receiver)
             running.http.post("/api/v1/webhooks/test", json={"url": quick.url})
             assert quick.wait(10) is not None
+            assert len(slow.heads) == Shares().receiver
+        finally:
+            release.set()
+
+
+def test_many_tenants_slow_receivers_are_called_at_the_same_time(running: Running) -> None:
+    """Neither the senders nor their connections wait for each other."""
+    release = threading.Event()
+    tenants = Shares().senders // Shares().receiver
+
+    def script(_: str) -> Iterable[bytes]:
+        release.wait(60)
+        yield response(status="204 No Content")
+
+    with ScriptedServer(script).running() as slow:
+        try:
+            for number in range(tenants * Shares().receiver):
+                tenant = f"tenant-{number % tenants}"
+                send_test(running.server.platform, tenant=tenant, url=slow.url())
+            wait_for(lambda: len(slow.heads) == Shares().senders, seconds=12)
         finally:
             release.set()
 

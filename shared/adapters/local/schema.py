@@ -111,5 +111,12 @@ _FIRST = (
     "CREATE TABLE counters (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID",
 )
 
+_DELIVERIES_BY_TENANT = (
+    """
+    CREATE INDEX deliveries_due_of_tenant ON deliveries (tenant, wake_at, id)
+        WHERE wake_at IS NOT NULL
+    """,
+)
+
 #: Statements that lead from `user_version` n to n + 1. Entries are appended, never changed.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _DELIVERIES_BY_TENANT)

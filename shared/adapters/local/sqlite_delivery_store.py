@@ -14,6 +14,22 @@ from shared.ports.delivery_store import DeliveryPage, DeliveryQuery
 
 _CURSOR = "sqlite-deliveries-1"
 
+# DISTINCT would read every due delivery; MIN(tenant) behind the last one is one step in the index.
+_DUE_TENANTS = """
+    WITH RECURSIVE waiting (tenant) AS (
+        SELECT MIN(tenant) FROM deliveries WHERE wake_at IS NOT NULL AND tenant > :after
+        UNION ALL
+        SELECT (
+            SELECT MIN(tenant) FROM deliveries
+            WHERE wake_at IS NOT NULL AND tenant > waiting.tenant
+        ) FROM waiting WHERE waiting.tenant IS NOT NULL
+    )
+    SELECT tenant FROM waiting WHERE EXISTS (
+        SELECT 1 FROM deliveries
+        WHERE tenant = waiting.tenant AND wake_at IS NOT NULL AND wake_at <= :now
+    ) LIMIT :limit
+"""
+
 
 class SqliteDeliveryStore:
     """`DeliveryStore` on the embedded database."""
@@ -85,17 +101,39 @@ class SqliteDeliveryStore:
         cursor = encode_cursor(_CURSOR, at=last.created_at, last_id=last.id)
         return DeliveryPage(deliveries=found, cursor=cursor)
 
-    def due(self, *, now: float, limit: int) -> Sequence[Delivery]:
-        """Records whose `wake_at` is not after `now`, earliest first."""
+    def due(
+        self,
+        *,
+        now: float,
+        limit: int,
+        tenant: str | None = None,
+        after: Delivery | None = None,
+    ) -> Sequence[Delivery]:
+        """Records whose `wake_at` is not after `now`, earliest first, ties by id."""
+        clauses = ["wake_at IS NOT NULL AND wake_at <= :now"]
+        parameters: dict[str, Any] = {"now": now, "limit": limit}
+        if tenant is not None:
+            clauses.append("tenant = :tenant")
+            parameters["tenant"] = tenant
+        if after is not None:
+            clauses.append("(wake_at, id) > (:after_at, :after_id)")
+            parameters |= {"after_at": after.wake_at, "after_id": after.id}
+        # The clauses are fixed texts of this method; values are bound.
+        sql = f"""
+            SELECT document FROM deliveries WHERE {" AND ".join(clauses)}
+            ORDER BY wake_at, id LIMIT :limit
+        """  # noqa: S608
+        with self._database.read() as connection:
+            rows = connection.execute(sql, parameters).fetchall()
+        return tuple(load(Delivery, row[0]) for row in rows)
+
+    def due_tenants(self, *, now: float, limit: int, after: str = "") -> Sequence[str]:
+        """Tenants that have something due, by name."""
         with self._database.read() as connection:
             rows = connection.execute(
-                """
-                SELECT document FROM deliveries WHERE wake_at IS NOT NULL AND wake_at <= ?
-                ORDER BY wake_at, id LIMIT ?
-                """,
-                (now, limit),
+                _DUE_TENANTS, {"now": now, "limit": limit, "after": after}
             ).fetchall()
-        return tuple(load(Delivery, row[0]) for row in rows)
+        return tuple(row[0] for row in rows)
 
     def delete_for_job(self, job_id: str) -> None:
         """Erase the job's deliveries."""
