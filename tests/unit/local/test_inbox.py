@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_moved_is_not_taken_twice(
     assert len(jobs_of(platform)) == 1
 
 
-def _copy_instead(temporary: Path, path: Path) -> None:
+def _copy_instead(temporary: Path, path: Path, _place: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     os.rename(temporary, path)  # noqa: PTH104 - Path.replace is what the test takes away
 
