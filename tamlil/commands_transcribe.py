@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from shared.domain.options import Task
 from shared.formats import FORMATS, find_format
 from shared.services.check_options import MOST_SPEAKERS
 from tamlil import console, layout, parameters
+from tamlil.client import ApiClient
 from tamlil.outputs import Output, plan_output
 from tamlil.session import embedded, remote
 from tamlil.transcribe import Request, run
@@ -36,6 +38,9 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
     language: Annotated[
         str | None, typer.Option("--language", "-l", help="ISO 639-1 code; detected without it.")
     ] = None,
+    multilingual: Annotated[
+        bool, typer.Option("--multilingual", help="Keep each stretch of speech in its language.")
+    ] = False,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="See: tamlil models list.")
     ] = None,
@@ -91,6 +96,7 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
         fields = _given(
             model=model,
             language=language,
+            multilingual=multilingual or None,
             task=str(task),
             diarize=diarize or bool(counts) or _is_about_speakers(planned),
             diarization_args=counts or None,
@@ -105,14 +111,17 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
             as_json=as_json,
             quiet=quiet,
         )
-        session = (
-            remote(server, api_key)
-            if server
-            else embedded(model=model, diarize=fields["diarize"], quiet=quiet)
-        )
-        with session as client:
+        with _session(server, api_key, fields, quiet=quiet) as client:
             status = run(client, request)
     raise typer.Exit(status)
+
+
+def _session(
+    server: str | None, api_key: str | None, fields: dict[str, Any], *, quiet: bool
+) -> AbstractContextManager[ApiClient]:
+    if server:
+        return remote(server, api_key)
+    return embedded(model=fields.get("model"), diarize=fields["diarize"], quiet=quiet)
 
 
 def _plan(

@@ -132,6 +132,7 @@ def _options(asked: OptionFields) -> domain.TranscriptionOptions:
         engine=asked.engine,
         model=asked.model,
         language=asked.language,
+        multilingual=asked.multilingual,
         task=asked.task,
         diarize=asked.diarize,
         diarization_args=domain.DiarizationArgs(**args.model_dump()),

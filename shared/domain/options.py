@@ -55,11 +55,14 @@ class TranscriptionOptions:
     """All that reaches the engine. `model` None means the deployment's default.
 
     `temperature` is one value, or the ladder to climb when a segment fails its checks.
+    `multilingual` asks for the language of each stretch of speech by itself; it goes with neither
+    a `language` nor a model that knows one only.
     """
 
     engine: str = "faster-whisper"
     model: str | None = None
     language: str | None = None
+    multilingual: bool = False
     task: Task = Task.TRANSCRIBE
     diarize: bool = False
     diarization_args: DiarizationArgs = field(default_factory=DiarizationArgs)

@@ -35,7 +35,11 @@ class ExtraData:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Segment:
-    """A stretch of speech; `speakers` holds labels, the one who says most first."""
+    """A stretch of speech; `speakers` holds labels, the one who says most first.
+
+    `language` is what is spoken in it where that was asked for by itself, else None: the
+    transcript's.
+    """
 
     id: int
     start: float
@@ -45,6 +49,7 @@ class Segment:
     words: tuple[Word, ...] = ()
     extra_data: ExtraData | None = None
     flags: tuple[str, ...] = ()
+    language: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,7 +35,10 @@ def check_options(limits: Limits, options: TranscriptionOptions) -> Transcriptio
             field="engine",
         )
     model = _model(options.model or limits.default_model)
-    language = _language(model, normalize_language(options.language))
+    language = normalize_language(options.language)
+    if options.multilingual:
+        _check_multilingual(model, language)
+    language = _language(model, language)
     if options.task is Task.TRANSLATE and not model.can_translate:
         raise UnsupportedOption(f"model {model.name!r} can't translate", field="task")
     if options.channels is Channels.SEPARATE:
@@ -70,6 +73,19 @@ def _language(model: ModelSpec, language: str | None) -> str | None:
             field="language",
         )
     return language
+
+
+def _check_multilingual(model: ModelSpec, language: str | None) -> None:
+    """Each stretch in its own language: so there is none to name, and several to know."""
+    if language is not None:
+        raise InvalidRequest(
+            "give language, or multilingual, not both", code="contradiction", field="multilingual"
+        )
+    if not model.multilingual:
+        raise UnsupportedOption(
+            f"model {model.name!r} knows one language only", field="multilingual"
+        )
+    raise UnsupportedOption("multilingual is not available yet", field="multilingual")
 
 
 def _check_decoding(options: TranscriptionOptions) -> None:

@@ -84,6 +84,10 @@ class OptionFields(Model):
         description="ISO 639-1 code; null or `auto` detects it. `iw` is read as `he`.",
         examples=["he"],
     )
+    multilingual: Flag = Field(
+        default=False,
+        description="Take each stretch of speech in its own language, for recordings that switch.",
+    )
     task: Task = Field(
         default=Task.TRANSCRIBE, description="`translate` renders any language into English."
     )

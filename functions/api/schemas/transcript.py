@@ -37,6 +37,9 @@ class SegmentOut(Model):
     words: list[WordOut]
     extra_data: ExtraDataOut | None = None
     flags: list[str]
+    language: str | None = Field(
+        default=None, description="Told with `multilingual: true`.", examples=["he"]
+    )
 
 
 class SpeakerOut(Model):

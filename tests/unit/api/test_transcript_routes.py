@@ -35,7 +35,7 @@ def test_the_canonical_document_has_exactly_the_promised_fields(
         " timings tamlil_version".split()
     )
     segment = found["segments"][0]
-    assert set(segment) == set("id start end text speakers words extra_data flags".split())
+    assert set(segment) == set("id start end text speakers words extra_data flags language".split())
     assert set(segment["words"][0]) == set("word start end probability speaker".split())
     fields = {field.name for field in dataclasses.fields(ExtraData)}
     assert fields == set("avg_logprob compression_ratio no_speech_prob temperature".split())

@@ -37,6 +37,7 @@ TRANSCRIPT = Transcript(
     segments=(
         Segment(
             id=0, start=0, end=1, text="שלום", speakers=("SPEAKER_00",), flags=("f",),
+            language="he",
             words=(Word(word=" שלום", start=0, end=1, probability=0.9),),
             extra_data=ExtraData(
                 avg_logprob=-1, compression_ratio=1, no_speech_prob=0, temperature=0
@@ -86,3 +87,10 @@ def test_a_document_of_another_shape_is_refused(document: dict[str, object]) -> 
 def test_only_a_dataclass_is_a_document() -> None:
     with pytest.raises(TypeError):
         to_document("text")
+
+
+def test_a_segment_of_an_older_version_has_the_transcript_s_language() -> None:
+    document = to_document(TRANSCRIPT)
+    for segment in document["segments"]:
+        del segment["language"]
+    assert from_document(Transcript, document).segments[0].language is None

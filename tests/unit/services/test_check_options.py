@@ -27,6 +27,8 @@ def speakers(**changes: int) -> dict[str, Any]:
         ({"language": "tlh"}, "language"),
         ({"model": "tiny.en", "language": "he"}, "language"),
         ({"model": "tiny.en", "task": Task.TRANSLATE}, "task"),
+        ({"multilingual": True, "language": "he"}, "multilingual"),
+        ({"multilingual": True, "model": "tiny.en"}, "multilingual"),
         ({"channels": Channels.SEPARATE}, "channels"),
         ({"diarization_args": DiarizationArgs(num_speakers=2)}, "diarization_args"),
         (speakers(num_speakers=0), "diarization_args.num_speakers"),
