@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from shared.domain.errors import InvalidRequest
-from shared.domain.options import Task
+from shared.domain.options import Accuracy, Task
 from shared.formats import FORMATS, find_format
 from shared.services.check_options import MOST_SPEAKERS
 from tamlil import console, layout, parameters
@@ -47,6 +47,9 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
     task: Annotated[Task, typer.Option(help="`translate` renders any language into English.")] = (
         Task.TRANSCRIBE
     ),
+    accuracy: Annotated[
+        Accuracy, typer.Option(help="`best` carries context from window to window; slower.")
+    ] = Accuracy.STANDARD,
     prompt: Annotated[
         str | None, typer.Option(help="Text that sets the style and the spelling of names.")
     ] = None,
@@ -98,6 +101,7 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
             language=language,
             multilingual=multilingual or None,
             task=str(task),
+            accuracy=str(accuracy),
             diarize=diarize or bool(counts) or _is_about_speakers(planned),
             diarization_args=counts or None,
             initial_prompt=prompt,

@@ -159,6 +159,7 @@ def _options(options: TranscriptionOptions) -> OptionFields:
             "temperature": tuple(ladder) if isinstance(ladder, list) else (ladder,),
             "task": options.task,
             "channels": options.channels,
+            "accuracy": options.accuracy,
         }
     )
 

@@ -146,6 +146,7 @@ def _options(asked: OptionFields) -> domain.TranscriptionOptions:
         temperature=temperature[0] if len(temperature) == 1 else temperature,
         vad=asked.vad,
         channels=asked.channels,
+        accuracy=asked.accuracy,
     )
 
 

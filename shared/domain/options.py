@@ -33,6 +33,17 @@ class Channels(StrEnum):
     SEPARATE = "separate"
 
 
+class Accuracy(StrEnum):
+    """How a transcript is decoded.
+
+    `standard` decodes many windows at once, each by itself. `best` decodes one after another and
+    tells each what was said before, which keeps names and style alike and costs about twice.
+    """
+
+    STANDARD = "standard"
+    BEST = "best"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DiarizationArgs:
     """How many speakers to look for; None leaves it to the diarizer."""
@@ -73,6 +84,7 @@ class TranscriptionOptions:
     temperature: float | tuple[float, ...] = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     vad: bool = True
     channels: Channels = Channels.MIX
+    accuracy: Accuracy = Accuracy.STANDARD
 
 
 def normalize_language(code: str | None) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from shared.domain.errors import InvalidRequest, ModelUnavailable, UnsupportedOption
 from shared.domain.options import (
+    Accuracy,
     Channels,
     DiarizationArgs,
     Task,
@@ -44,6 +45,10 @@ def check_options(limits: Limits, options: TranscriptionOptions) -> Transcriptio
     if options.channels is Channels.SEPARATE:
         raise UnsupportedOption(
             "channels 'separate' is not available yet; use 'mix'", field="channels"
+        )
+    if options.accuracy is Accuracy.BEST:
+        raise UnsupportedOption(
+            "accuracy 'best' is not available yet; use 'standard'", field="accuracy"
         )
     _check_decoding(options)
     _check_diarization(options)

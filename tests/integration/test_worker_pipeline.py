@@ -18,6 +18,7 @@ from gpu_job.stopwatch import tamlil_version
 from shared.domain.errors import SourceError
 from shared.domain.job import Job, Status
 from shared.domain.options import (
+    Accuracy,
     Channels,
     DiarizationArgs,
     OutputOptions,
@@ -114,9 +115,15 @@ def test_every_option_reaches_the_engine(platform: Platform) -> None:
         temperature=(0.1, 0.3),
         vad=False,
         channels=Channels.MIX,
+        accuracy=Accuracy.STANDARD,
     )
     default = TranscriptionOptions()
-    same = {f.name for f in dataclasses.fields(asked)} - {"engine", "channels"}
+    same = {f.name for f in dataclasses.fields(asked)} - {
+        "accuracy",
+        "engine",
+        "channels",
+        "multilingual",  # refused at submit so far
+    }
     for name in same:
         assert getattr(asked, name) != getattr(default, name), f"{name} proves nothing"
     given = {f.name: getattr(asked, f.name) for f in dataclasses.fields(asked)}

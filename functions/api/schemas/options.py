@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 from pydantic.json_schema import WithJsonSchema
 
 from functions.api.schemas.base import Flag, Line80, Line200, Model, Text2000, Whole
-from shared.domain.options import Channels, Task
+from shared.domain.options import Accuracy, Channels, Task
 from shared.services.check_options import MOST_BEAMS, MOST_SPEAKERS
 
 _MOST_TEMPERATURES = 10
@@ -117,4 +117,8 @@ class OptionFields(Model):
     channels: Channels = Field(
         default=Channels.MIX,
         description="`mix` folds all channels into one; `separate` takes each as one speaker.",
+    )
+    accuracy: Accuracy = Field(
+        default=Accuracy.STANDARD,
+        description="`best` decodes in sequence and carries the context along; slower.",
     )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from shared.domain.errors import InvalidRequest, UnsupportedOption
-from shared.domain.options import Channels, DiarizationArgs, Task, TranscriptionOptions
+from shared.domain.options import Accuracy, Channels, DiarizationArgs, Task, TranscriptionOptions
 from shared.ports.platform import Limits
 from shared.services.check_options import check_options
 
@@ -30,6 +30,7 @@ def speakers(**changes: int) -> dict[str, Any]:
         ({"multilingual": True, "language": "he"}, "multilingual"),
         ({"multilingual": True, "model": "tiny.en"}, "multilingual"),
         ({"channels": Channels.SEPARATE}, "channels"),
+        ({"accuracy": Accuracy.BEST}, "accuracy"),
         ({"diarization_args": DiarizationArgs(num_speakers=2)}, "diarization_args"),
         (speakers(num_speakers=0), "diarization_args.num_speakers"),
         (speakers(num_speakers=21), "diarization_args.num_speakers"),
