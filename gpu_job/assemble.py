@@ -25,6 +25,8 @@ def make_cache(settings: Settings) -> EngineCache:
             threads=settings.threads,
             batch_size=settings.batch_size,
             offline=settings.models_offline,
+            pyannote_dir=settings.pyannote_dir,
+            hf_token=settings.hf_token,
         )
     )
 

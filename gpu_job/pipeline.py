@@ -79,9 +79,11 @@ class TranscriptionPipeline:
         heard = self._transcribe(held, audio, model, watch)
         turns: tuple[Turn, ...] = ()
         if options.diarize:
-            turns = self._diarize(held, audio, watch).turns
+            found = self._diarize(held, audio, watch)
+            turns = found.turns
             with watch.lap("assign_speakers"):
-                heard = replace(heard, segments=assign_speakers(heard.segments, turns))
+                segments = assign_speakers(heard.segments, found.turns_for_words)
+                heard = replace(heard, segments=segments)
         held.stop.check()
         held.progress.enter(Step.SAVE)
         return build_transcript(

@@ -73,7 +73,9 @@ class Settings(BaseSettings):
     webhook_vercel_bypass: str | None = None
 
     default_model: str = "base"
-    diarizer: str = "embedded"
+    diarizer: Literal["embedded", "pyannote"] = "embedded"
+    pyannote_dir: Path | None = None
+    hf_token: str | None = Field(default=None, repr=False)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     compute_type: str | None = None
     threads: int = Field(default=0, ge=0, description="0 means every core that may be used")

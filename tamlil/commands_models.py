@@ -33,7 +33,10 @@ def list_command(as_json: parameters.Json = False) -> None:
 def pull(names: Names = None, quiet: parameters.Quiet = False) -> None:
     """Pull models, the default ones without a name; every byte is checked."""
     with console.errors_told():
-        found = pull_models(names or DEFAULT_MODELS, Settings().models_dir, quiet=quiet)
+        settings = Settings()
+        found = pull_models(
+            names or DEFAULT_MODELS, settings.models_dir, quiet=quiet, hf_token=settings.hf_token
+        )
     for name, path in found.items():
         console.print_rows(("model", "folder"), [(name, str(path))], empty="")
 

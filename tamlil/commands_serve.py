@@ -56,7 +56,7 @@ def _warn_unready(settings: Settings) -> None:
             "The extra cpu is not installed, so no worker can run: pip install 'tamlil[cpu]'"
         )
         return
-    wanted = models_for(settings.default_model, diarize=True)
+    wanted = models_for(settings.default_model, diarize=True, settings=settings)
     here = {status.spec.name for status in list_models(settings.models_dir) if status.installed}
     absent = [name for name in wanted if name not in here]
     if absent and not settings.null_engine:

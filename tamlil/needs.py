@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from shared.domain.errors import TamlilError
-from shared.models.registry import DEFAULT_MODELS, find_model
+from shared.models.registry import DEFAULT_MODELS, PYANNOTE_MODEL, find_model
+from shared.settings import Settings
 
 #: A module of each extra that shows whether it is installed.
 _MARKS = {"api": "uvicorn", "cpu": "faster_whisper"}
@@ -46,12 +47,21 @@ def require_extras(*extras: str) -> None:
         )
 
 
-def models_for(model: str, *, diarize: bool) -> list[str]:
-    """What a transcription takes."""
-    return [find_model(model).name, *(DIARIZATION_MODELS if diarize else ())]
+def models_for(model: str, *, diarize: bool, settings: Settings) -> list[str]:
+    """What a transcription takes; the settings choose the diarizer."""
+    speakers = _diarization_models(settings) if diarize else ()
+    return [find_model(model).name, *speakers]
 
 
-def pull_models(names: Iterable[str], models_dir: Path, *, quiet: bool = False) -> dict[str, Path]:
+def _diarization_models(settings: Settings) -> tuple[str, ...]:
+    if settings.diarizer == "embedded":
+        return DIARIZATION_MODELS
+    return () if settings.pyannote_dir else (PYANNOTE_MODEL,)
+
+
+def pull_models(
+    names: Iterable[str], models_dir: Path, *, quiet: bool = False, hf_token: str | None = None
+) -> dict[str, Path]:
     """Bring models into the cache with a progress bar; quick for those that are there.
 
     Raises:
@@ -85,6 +95,6 @@ def pull_models(names: Iterable[str], models_dir: Path, *, quiet: bool = False) 
                     total=news.bytes_total,
                 )
 
-            found[name] = ensure(name, models_dir, on_progress=draw)
+            found[name] = ensure(name, models_dir, on_progress=draw, hf_token=hf_token)
             progress.update(task, visible=False)
     return found

@@ -57,8 +57,8 @@ def embedded(
 
     settings = Settings()
     if not settings.null_engine:
-        wanted = models_for(model or settings.default_model, diarize=diarize)
-        pull_models(wanted, settings.models_dir, quiet=quiet)
+        wanted = models_for(model or settings.default_model, diarize=diarize, settings=settings)
+        pull_models(wanted, settings.models_dir, quiet=quiet, hf_token=settings.hf_token)
     with _quiet_log(), tempfile.TemporaryDirectory(prefix="tamlil-") as folder:
         own = settings.model_copy(update={**_own(Path(folder)), **(overrides or {})})
         with EmbeddedServer(own) as server:

@@ -12,6 +12,8 @@ from shared.domain.errors import Stopped, WorkerError
 
 T = TypeVar("T")
 POLL_SECONDS = 0.1
+#: How CTranslate2, ONNX Runtime and torch (on a GPU, on the CPU) say that memory ran out.
+_EXHAUSTED = ("out of memory", "bad_alloc", "can't allocate memory")
 
 
 def run_interruptibly(work: Callable[[], T], should_stop: ShouldStop) -> T:
@@ -68,8 +70,8 @@ def engine_errors(engine: str) -> Iterator[None]:
         msg = f"{engine} ran out of memory"
         raise WorkerError(msg, code="out_of_memory") from exc
     except (RuntimeError, ValueError) as exc:
-        # CTranslate2 and ONNX Runtime tell their faults apart only by text.
-        exhausted = any(word in str(exc).lower() for word in ("out of memory", "bad_alloc"))
+        # Native libraries tell their faults apart only by text.
+        exhausted = any(word in str(exc).lower() for word in _EXHAUSTED)
         msg = f"{engine} ran out of memory" if exhausted else f"{engine} failed: {exc}"
         code = "out_of_memory" if exhausted else "engine_failed"
         raise WorkerError(msg[:500], code=code) from exc

@@ -11,13 +11,15 @@ from gpu_job.engines.embedded_diarizer import EmbeddedDiarizer
 from gpu_job.engines.embedding import load_embedder
 from gpu_job.engines.faster_whisper_engine import FasterWhisperTranscriber
 from gpu_job.engines.ports import Diarizer, Transcriber
+from gpu_job.engines.pyannote_backend import load_pipeline
+from gpu_job.engines.pyannote_diarizer import PyannoteDiarizer
 from gpu_job.engines.segmentation import load_segmenter
 from gpu_job.engines.silero_vad import SileroVad
 from gpu_job.engines.whisper_backend import FasterWhisperBackend
 from gpu_job.models.progress import OnProgress, ignore_progress
 from gpu_job.models.pull import ensure
 from shared.domain.errors import UnsupportedOption
-from shared.models.registry import ModelSpec, find_model, load_registry
+from shared.models.registry import PYANNOTE_MODEL, ModelSpec, find_model, load_registry
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +28,8 @@ class EngineConfig:
 
     `threads` 0 means every core this process may use. `compute_type` None means int8 on the CPU
     and float16 on a GPU. `baked` are read-only roots of models, used before `models_dir`.
+    `pyannote_dir` is a pipeline's folder, instead of the registered one; `hf_token` opens gated
+    repositories.
     """
 
     models_dir: Path
@@ -35,6 +39,8 @@ class EngineConfig:
     batch_size: int = 8
     offline: bool = False
     baked: tuple[Path, ...] = ()
+    pyannote_dir: Path | None = None
+    hf_token: str | None = field(default=None, repr=False)
     registry: Mapping[str, ModelSpec] = field(default_factory=load_registry)
     on_model_progress: OnProgress = ignore_progress
 
@@ -51,6 +57,7 @@ class EngineConfig:
             self.on_model_progress,
             baked=self.baked,
             offline=self.offline,
+            hf_token=self.hf_token,
         )
 
 
@@ -75,6 +82,15 @@ def load_embedded(config: EngineConfig) -> Diarizer:
     )
 
 
+def load_pyannote(config: EngineConfig) -> Diarizer:
+    """Load a pipeline of pyannote.audio: community-1, or the folder that `config` names."""
+    folder = config.pyannote_dir or config.model_folder(PYANNOTE_MODEL)
+    backend = load_pipeline(
+        folder, device=config.device, threads=config.threads, token=config.hf_token
+    )
+    return PyannoteDiarizer(backend=backend)
+
+
 LoadTranscriber = Callable[[EngineConfig, ModelSpec], Transcriber]
 LoadDiarizer = Callable[[EngineConfig], Diarizer]
 
@@ -84,7 +100,9 @@ ENGINES: Mapping[str, LoadTranscriber] = MappingProxyType(
 )
 DEFAULT_ENGINE = "faster-whisper"
 
-DIARIZERS: Mapping[str, LoadDiarizer] = MappingProxyType({"embedded": load_embedded})
+DIARIZERS: Mapping[str, LoadDiarizer] = MappingProxyType(
+    {"embedded": load_embedded, "pyannote": load_pyannote}
+)
 DEFAULT_DIARIZER = "embedded"
 
 

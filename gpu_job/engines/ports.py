@@ -155,13 +155,20 @@ class Diarization:
     """Who speaks when, and what was heard of the voices.
 
     `turns` are sorted by start; labels are ``SPEAKER_00`` … in order of appearance. No speech
-    gives no turns; turns of different speakers may overlap. `voices` is for `Diarizer.regroup`
-    only: bytes of the diarizer's own making, to be kept with the job and erased with it, since
-    voice prints are personal data.
+    gives no turns; turns of different speakers may overlap. `exclusive` has at most one speaker at
+    any time and the same labels: words go by it, where a diarizer makes it (it is empty
+    otherwise). `voices` is for `Diarizer.regroup` only: bytes of the diarizer's own making, to be
+    kept with the job and erased with it, since voice prints are personal data.
     """
 
     turns: tuple[Turn, ...]
     voices: bytes
+    exclusive: tuple[Turn, ...] = ()
+
+    @property
+    def turns_for_words(self) -> tuple[Turn, ...]:
+        """What `assign_speakers` goes by."""
+        return self.exclusive or self.turns
 
 
 class Diarizer(Protocol):

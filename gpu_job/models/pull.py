@@ -33,6 +33,7 @@ def pull(
     *,
     environ: Mapping[str, str] | None = None,
     make_fetchers: MakeFetchers | None = None,
+    hf_token: str | None = None,
 ) -> Path:
     """Bring a model into the cache and return its folder; quick when it is there already.
 
@@ -43,6 +44,7 @@ def pull(
         on_progress: called often, from this thread.
         environ: where pip's and the hub's variables are read; the process's own by default.
         make_fetchers: replaces the sources (tests).
+        hf_token: for gated repositories of the hub; ``HF_TOKEN`` of `environ` by default.
 
     Raises:
         ModelUnavailable: unknown name, no source gave the registered bytes, or the cache can't be
@@ -50,7 +52,7 @@ def pull(
     """
     spec = find_model(name, registry if registry is not None else load_registry())
     try:
-        return _pull(spec, models_dir, on_progress, environ, make_fetchers)
+        return _pull(spec, models_dir, on_progress, environ, make_fetchers, hf_token)
     except OSError as exc:
         msg = f"models folder {models_dir} can't be used: {exc.strerror}"
         raise ModelUnavailable(msg, code="models_dir_unusable") from exc
@@ -62,6 +64,7 @@ def _pull(
     on_progress: OnProgress,
     environ: Mapping[str, str] | None,
     make_fetchers: MakeFetchers | None,
+    hf_token: str | None,
 ) -> Path:
     with _locked(models_dir, spec.name):
         status = cache.inspect(spec, models_dir / spec.name)
@@ -71,7 +74,9 @@ def _pull(
         work = Staging(spec=spec, models_dir=models_dir, on_progress=on_progress)
         if make_fetchers is not None:
             return work.run(make_fetchers(spec, work.archives))
-        settings = os.environ if environ is None else environ
+        settings = dict(os.environ if environ is None else environ)
+        if hf_token:
+            settings["HF_TOKEN"] = hf_token
         index = read_package_index(settings)
         with http_client(index) as client:
             downloader = Downloader(client=client)
@@ -86,6 +91,7 @@ def ensure(
     *,
     baked: Sequence[Path] = (),
     offline: bool = False,
+    hf_token: str | None = None,
 ) -> Path:
     """Return a model's verified folder: a baked one, the cached one, or a fresh pull.
 
@@ -96,6 +102,7 @@ def ensure(
         on_progress: hears of a pull.
         baked: read-only roots with the cache's layout, used in place (container images).
         offline: never go to a source.
+        hf_token: see `pull`.
 
     Raises:
         ModelUnavailable: nowhere here and `offline`, or no source gave the registered bytes.
@@ -109,7 +116,7 @@ def ensure(
     if offline:
         msg = f"model {spec.name} is not in {models_dir} and this process is told to stay offline"
         raise ModelUnavailable(msg)
-    return pull(spec.name, models_dir, registry, on_progress)
+    return pull(spec.name, models_dir, registry, on_progress, hf_token=hf_token)
 
 
 def _fetchers(

@@ -18,10 +18,13 @@ from typing import Any, Literal
 from shared.domain.errors import ModelUnavailable
 from shared.domain.options import LANGUAGES
 
-ModelKind = Literal["whisper", "segmentation", "embedding"]
+ModelKind = Literal["whisper", "segmentation", "embedding", "diarization"]
 
 #: What a deployment needs to transcribe and to tell speakers apart, without a hub.
 DEFAULT_MODELS = ("base", "segmentation-3.0", "ecapa")
+
+#: The pipeline of the diarizer `pyannote`, unless a deployment names a folder of its own.
+PYANNOTE_MODEL = "pyannote-community-1"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

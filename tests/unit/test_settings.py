@@ -30,6 +30,8 @@ UNUSUAL: dict[str, Any] = {
     "default_model": "tiny.en",
     "device": "cpu",
     "models_offline": True,
+    "diarizer": "pyannote",
+    "hf_token": "hf_1",
     "inbox": False,
 }
 
@@ -98,12 +100,16 @@ def test_every_setting_is_read_from_its_own_variable(monkeypatch: pytest.MonkeyP
     [
         ("max_workers", 0), ("port", 70_000), ("lease_seconds", 0), ("rate_limit", 0),
         ("webhook_schedule", (0.0, 1.0)), ("device", "tpu"), ("platform", "moon"),
-        ("retention_seconds", 0),
+        ("retention_seconds", 0), ("diarizer", "whisperx"),
     ],
 )  # fmt: skip
 def test_a_value_out_of_its_range_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(ValidationError, match=name):
         Settings(**{name: value})  # type: ignore[arg-type] # wrong on purpose
+
+
+def test_the_token_of_the_hub_shows_in_no_text_of_the_settings(tmp_path: Path) -> None:
+    assert "hf_secret" not in repr(make_settings(tmp_path, hf_token="hf_secret"))
 
 
 def test_settings_do_not_change(tmp_path: Path) -> None:

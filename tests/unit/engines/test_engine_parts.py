@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 from types import MappingProxyType
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from gpu_job.steps.decode import decode
 from shared.domain.errors import ModelUnavailable, Stopped, UnsupportedOption, WorkerError
 from shared.domain.transcript import Segment, Word
 from shared.models.registry import ModelSpec
+from shared.settings import Settings
 from tests.support.weights import SAMPLE
 from tests.support.whisper import ScriptedWhisper, silence, spoken
 
@@ -106,6 +108,8 @@ def test_work_that_never_began_is_not_started_after_a_stop() -> None:
         (MemoryError(), "out_of_memory"),
         (RuntimeError("CUDA failed with error out of memory"), "out_of_memory"),
         (RuntimeError("std::bad_alloc"), "out_of_memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."), "out_of_memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
         (RuntimeError("cuBLAS failed"), "engine_failed"),
         (ValueError("bad shape"), "engine_failed"),
     ],
@@ -151,20 +155,28 @@ def test_an_unknown_engine_or_model_is_refused(tmp_path: Path) -> None:
         cache.transcriber("ecapa")
     with pytest.raises(ModelUnavailable):
         cache.transcriber("nobody-knows")
-    with pytest.raises(UnsupportedOption, match="available: embedded"):
-        cache.diarizer("pyannote")
+    with pytest.raises(UnsupportedOption, match="available: embedded, pyannote"):
+        cache.diarizer("nobody-knows")
 
 
 def test_missing_weights_say_so_when_offline(tmp_path: Path) -> None:
     cache = EngineCache(config=EngineConfig(models_dir=tmp_path, offline=True))
-    for load in (lambda: cache.transcriber("base"), cache.diarizer):
+    loads = (
+        lambda: cache.transcriber("base"),
+        cache.diarizer,
+        lambda: cache.diarizer("pyannote"),
+    )
+    for load in loads:
         with pytest.raises(ModelUnavailable, match="stay offline"):
             load()
 
 
 def test_the_alias_of_the_older_service_is_the_same_engine() -> None:
     assert ENGINES["stable-whisper"] is ENGINES["faster-whisper"] is load_faster_whisper
-    assert set(DIARIZERS) == {"embedded"}
+
+
+def test_the_setting_of_the_diarizer_knows_the_names_that_are_registered() -> None:
+    assert get_args(Settings.model_fields["diarizer"].annotation) == tuple(DIARIZERS)
 
 
 def test_words_of_no_length_can_be_split() -> None:
