@@ -1,4 +1,4 @@
-"""The thin layer, over stand-ins of torch and pyannote; tests/pyannote runs it over the real ones."""
+"""The thin layer over stand-ins of torch and pyannote; tests/pyannote has the real ones."""
 
 from __future__ import annotations
 
@@ -143,12 +143,12 @@ def test_a_folder_is_loaded_with_telemetry_off_and_the_token(
 ) -> None:
     libraries = Libraries()
     libraries.install(monkeypatch)
-    config = EngineConfig(models_dir=folder, pyannote_dir=folder, hf_token="t", threads=3)
+    config = EngineConfig(models_dir=folder, pyannote_dir=folder, hf_token="hf_sesame", threads=3)
     load_pyannote(config)
     assert libraries.telemetry == "0"
-    assert libraries.asked == [(str(folder), "t")]
+    assert libraries.asked == [(str(folder), "hf_sesame")]
     assert libraries.threads == [3]
-    assert "t'" not in repr(config)
+    assert "hf_sesame" not in repr(config)
 
 
 @pytest.mark.parametrize(
