@@ -19,7 +19,7 @@ def test_every_setting_that_a_service_obeys_reaches_the_platform(tmp_path: Path)
         "retry_backoff_seconds": 4.5, "max_workers": 5, "max_attempts": 6, "max_launches": 7,
         "max_source_bytes": 8, "max_blob_bytes": 9, "max_multipart_bytes": 10,
         "upload_seconds": 11.0, "download_seconds": 12.0, "inline_result_bytes": 13,
-        "inline_transcript_bytes": 14, "default_model": "tiny.en", "diarizer": "other",
+        "inline_transcript_bytes": 14, "default_model": "tiny.en", "diarizer": "pyannote",
         "retention_seconds": 15.0, "rate_limit": 16, "rate_window_seconds": 17.0,
         "rate_burst": 18, "webhook_schedule": (0.0, 1.0, 2.0), "webhook_timeout_seconds": 19.0,
         "webhook_legacy_secret": "s", "webhook_vercel_bypass": "v", "webhook_inline_bytes": 20,
