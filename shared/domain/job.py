@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from shared.domain.events import EventType, OutboxEvent
 from shared.domain.options import TranscriptionOptions
+from shared.domain.saved_work import SavedWork
 
 
 class JobKind(StrEnum):
@@ -138,6 +139,7 @@ class Job:
     - not_before: a claim before this time is refused (back-off)
     - redispatch_at: when the sweep sends the queue message again
     - outbox: events written with the status and not yet known to be published
+    - saved: what attempts have finished of the transcript, for the next attempt and for readers
     - expires_at: when the sweep erases the job (retention)
     - wake_at: the one time at which the sweep must look here; derived by `lifecycle`
     """
@@ -173,6 +175,7 @@ class Job:
     finished_at: float | None = None
     updated_at: float = 0.0
     audio_seconds: float | None = None
+    saved: SavedWork | None = None
     result: ResultInfo | None = None
     error: JobError | None = None
     outbox: tuple[OutboxEvent, ...] = ()

@@ -12,6 +12,7 @@ from typing import Any
 from shared.domain.errors import IllegalTransition, StaleAttempt
 from shared.domain.events import EventType, OutboxEvent
 from shared.domain.job import Job, JobError, JobKind, ResultInfo, Source, Stage, Status
+from shared.domain.saved_work import SavedWork
 
 #: From each status, where a job may go. `processing → pending` is a lost lease or a retry.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
@@ -141,8 +142,12 @@ def progressed(
     stage: Stage,
     progress: float,
     audio_seconds: float | None = None,
+    saved: SavedWork | None = None,
 ) -> Job:
-    """Renew the lease and tell how far the worker has measured itself to be (0..1)."""
+    """Renew the lease and tell how far the worker has measured itself to be (0..1).
+
+    `saved` is what is saved of the work by now; None leaves what the record says.
+    """
     require_attempt(job, attempt)
     return _woken(
         replace(
@@ -150,6 +155,7 @@ def progressed(
             stage=stage,
             progress=max(job.progress, min(progress, 1.0)),
             audio_seconds=job.audio_seconds if audio_seconds is None else audio_seconds,
+            saved=job.saved if saved is None else saved,
             lease_expires_at=now + timing.lease_seconds,
             updated_at=now,
         )

@@ -30,6 +30,16 @@ def transcript_key(job: Job) -> str:
     return f"{job_prefix(job.tenant, job.id)}/attempt-{job.attempt}/transcript.json"
 
 
+def part_key(job: Job, attempt: int, number: int) -> str:
+    """Part `number` of the transcript, as this attempt saved it."""
+    return f"{job_prefix(job.tenant, job.id)}/attempt-{attempt}/parts/{number:06d}.json"
+
+
+def voices_key(job: Job, attempt: int) -> str:
+    """What the diarizer heard in this attempt; personal data, erased with the job."""
+    return f"{job_prefix(job.tenant, job.id)}/attempt-{attempt}/voices"
+
+
 def upload_key(tenant: str, upload_id: str) -> str:
     """Where a signed upload puts its object."""
     return f"tenants/{tenant}/uploads/{upload_id}"

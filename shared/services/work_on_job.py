@@ -8,6 +8,7 @@ from shared.domain import lifecycle
 from shared.domain.codec import to_document
 from shared.domain.errors import NotFound, StaleAttempt
 from shared.domain.job import Job, JobError, ResultInfo, Stage
+from shared.domain.saved_work import SavedWork
 from shared.domain.transcript import Transcript
 from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import transcript_key
@@ -23,8 +24,9 @@ def report_progress(
     stage: Stage,
     progress: float,
     audio_seconds: float | None = None,
+    saved: SavedWork | None = None,
 ) -> Job:
-    """Renew the lease and say how far the work has come.
+    """Renew the lease and say how far the work has come, and what of it is saved.
 
     Raises:
         StaleAttempt: cancelled, or the lease was lost: stop working.
@@ -41,6 +43,7 @@ def report_progress(
             stage=stage,
             progress=progress,
             audio_seconds=audio_seconds,
+            saved=saved,
         ),
     )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ OURS = JobError(code="engine_failed", detail="it broke", retryable=True)
 THEIRS = JobError(code="no_audio_stream", detail="a text file")
 
 
-def progress(world: World, job: Job, value: float = 0.5, **changes: float) -> Job:
+def progress(world: World, job: Job, value: float = 0.5, **changes: Any) -> Job:
     return report_progress(
         world.platform, job.id, attempt=job.attempt, stage=Stage.TRANSCRIBING, progress=value,
         **changes,
