@@ -9,15 +9,14 @@ from functools import partial
 from gpu_job.engines.assembly import Assembly
 from gpu_job.engines.chunks import Window, cover, pack
 from gpu_job.engines.engine_arguments import (
-    COMPRESSION_RATIO_THRESHOLD,
-    LOG_PROB_THRESHOLD,
-    NO_SPEECH_THRESHOLD,
     batched_arguments,
     sequential_arguments,
     temperature_ladder,
 )
+from gpu_job.engines.guard import better, has_failed
 from gpu_job.engines.interruptible import run_interruptibly
 from gpu_job.engines.language import heard_language
+from gpu_job.engines.listening import Listener
 from gpu_job.engines.ports import (
     SAMPLE_RATE,
     OnLanguage,
@@ -106,11 +105,13 @@ class FasterWhisperTranscriber:
             if window.end > start_at + _SAME
         ]
         assembly = Assembly(done=start_at, next_id=previous[-1].id + 1 if previous else 0)
+        listener = Listener(audio=audio, vad=self.vad, should_stop=should_stop)
         segments: list[Segment] = []
         decoded = self._decode(audio, windows, options, code, should_stop)
         for number, (window, found) in enumerate(zip(windows, decoded, strict=True)):
             following = windows[number + 1] if number + 1 < len(windows) else None
-            for segment in assembly.add(window, found, following):
+            for final in assembly.add(window, found, following):
+                segment = listener.flagged(final)
                 segments.append(segment)
                 on_segment(segment)
             on_progress(assembly.done)
@@ -146,36 +147,17 @@ class FasterWhisperTranscriber:
                 work = partial(self.backend.batched, batch, arguments)
                 first = run_interruptibly(work, should_stop)
             for samples, found in zip(batch, first, strict=True):
-                if found is not None and not (again and _failed(found)):
-                    yield _audible(found)
+                if found is not None and not (again and has_failed(found)):
+                    yield _with_text(found)
                     continue
                 arguments = sequential_arguments(options, language, again)
                 retry = partial(self.backend.sequential, samples, arguments)
-                yield _audible(run_interruptibly(retry, should_stop))
+                second = run_interruptibly(retry, should_stop)
+                yield _with_text(second if found is None else better(found, second))
 
 
 _SAME = 1e-3
 
 
-def _failed(decoded: Sequence[Segment]) -> bool:
-    """Whisper's test: repetitive or unlikely text, unless the chunk is silent."""
-    facts = [segment.extra_data for segment in decoded if segment.extra_data]
-    return any(
-        fact.compression_ratio > COMPRESSION_RATIO_THRESHOLD
-        or (fact.avg_logprob < LOG_PROB_THRESHOLD and fact.no_speech_prob <= NO_SPEECH_THRESHOLD)
-        for fact in facts
-    )
-
-
-def _audible(decoded: Sequence[Segment]) -> list[Segment]:
-    """Drop text that the decoder itself takes for silence (Whisper's rule), and empty text."""
-    return [
-        segment
-        for segment in decoded
-        if segment.text
-        and not (
-            segment.extra_data
-            and segment.extra_data.no_speech_prob > NO_SPEECH_THRESHOLD
-            and segment.extra_data.avg_logprob < LOG_PROB_THRESHOLD
-        )
-    ]
+def _with_text(decoded: Sequence[Segment]) -> list[Segment]:
+    return [segment for segment in decoded if segment.text]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from gpu_job.engines.ports import TranscriptionOutput
 from shared.domain.direction import strip_directional_controls
+from shared.domain.flags import Flag
 from shared.domain.options import OutputOptions, TranscriptionOptions
 from shared.domain.transcript import Segment, SpeakerTotal, Transcript, Word
 
@@ -37,7 +38,8 @@ def build_transcript(
         model: the model's name in the registry.
         tamlil_version: of this program.
         speakers: seconds per label.
-        warnings: codes; repeated ones are kept once. ``no_speech`` is added when nothing was said.
+        warnings: codes; repeated ones are kept once. ``no_speech`` is added when nothing was said,
+            or every segment bears that flag.
         timings: wall seconds by stage.
 
     Returns:
@@ -45,7 +47,8 @@ def build_transcript(
         which Whisper has learned from subtitles, are left out.
     """
     placed = tuple(_place(heard.segments, duration, options.output_options))
-    noted = (*warnings, *(() if placed else (NO_SPEECH,)))
+    spoken = any(Flag.NO_SPEECH not in segment.flags for segment in placed)
+    noted = (*warnings, *(() if spoken else (NO_SPEECH,)))
     return Transcript(
         text=" ".join(segment.text for segment in placed if segment.text),
         language=heard.language,

@@ -14,7 +14,7 @@ from shared.domain.errors import Stopped, UnsupportedOption
 from shared.domain.options import OutputOptions, Task, TranscriptionOptions
 from shared.domain.transcript import Segment
 from shared.models.registry import find_model
-from tests.support.whisper import FixedVad, ScriptedWhisper, facts, ramp, silence, spoken
+from tests.support.whisper import FixedVad, ScriptedWhisper, facts, moved, ramp, silence, spoken
 
 #: Far enough apart that each is a chunk of its own.
 REGIONS = tuple(Region(start=40.0 * n + 0.4, end=40.0 * n + 27) for n in range(5))
@@ -119,13 +119,42 @@ def test_one_temperature_means_no_second_try() -> None:
     assert run.backend.singles == []
 
 
-def test_what_the_decoder_takes_for_silence_is_left_out_and_not_tried_again() -> None:
+def test_what_the_decoder_takes_for_silence_is_kept_with_a_flag_and_not_tried_again() -> None:
     quiet = facts(no_speech=0.9, logprob=-1.5)
     run = Run(
         ScriptedWhisper(batched_answer=lambda chunk: [spoken(chunk.start, "Hm.", extra=quiet)])
     )
-    assert run().segments == ()
+    flags = [segment.flags for segment in run().segments]
+    assert flags == [("low_logprob", "no_speech")] * 5
     assert run.backend.singles == []
+
+
+def test_a_chunk_that_stays_bad_is_kept_with_its_reasons() -> None:
+    bad = [spoken(0.5, "Hm.", extra=facts(ratio=3.0, logprob=-1.4))]
+    worse = [spoken(0.5, "Ha.", extra=facts(ratio=3.5, logprob=-1.5, temperature=1.0))]
+    run = Run(
+        ScriptedWhisper(
+            batched_answer=lambda chunk: [moved(one, chunk.start) for one in bad],
+            sequential_answer=lambda chunk: [moved(one, chunk.start) for one in worse],
+        ),
+        regions=REGIONS[:1],
+    )
+    (only,) = run().segments
+    assert (only.text, only.flags) == ("Hm.", ("low_logprob", "high_compression"))
+    assert len(run.backend.singles) == 1
+
+
+def test_a_second_look_that_finds_silence_takes_no_text_away() -> None:
+    unlikely = facts(logprob=-1.4)
+    run = Run(
+        ScriptedWhisper(
+            batched_answer=lambda chunk: [spoken(chunk.start, "Hm.", extra=unlikely)],
+            sequential_answer=lambda _: [],
+        ),
+        regions=REGIONS[:1],
+    )
+    (only,) = run().segments
+    assert (only.text, only.flags) == ("Hm.", ("low_logprob",))
 
 
 def test_without_vad_all_audio_is_decoded() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gpu_job.engines.ports import TranscriptionOutput
 from gpu_job.steps.canonical import build_transcript
@@ -80,3 +81,6 @@ def test_warnings_are_kept_once_and_silence_is_one() -> None:
     silent = _build([], warnings=["audio_truncated"])
     assert silent.warnings == ("audio_truncated", "no_speech")
     assert silent.text == ""
+    noise = replace(_segment(0, 1, "you"), flags=("no_speech",))
+    assert _build([noise]).warnings == ("no_speech",)
+    assert _build([noise, _segment(1, 2, "a")]).warnings == ()
