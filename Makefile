@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick test-slow check format lint types layers models bench clean
+.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,8 +66,27 @@ test-quick: $(VENV)/.dev models
 test-slow: $(VENV)/.dev models ## The quick tests and the slow ones
 	@$(BIN)/pytest -n auto --dist worksteal
 
+# The pyannote diarizer's real library needs torch, which nothing else here does: an environment of
+# its own. Torch comes by pip, which takes a CPU build where its configuration offers one.
+# torchaudio on the package index is built for CUDA and fails to import beside a CPU torch;
+# pyannote uses only its pure Python part, so the compiled part is removed where it fails.
+PYANNOTE_VENV := .venv-pyannote
+PYANNOTE_PYTHON := $(PYANNOTE_VENV)/bin/python
+PYANNOTE_PACKAGES := torch==2.13.0 pyannote.audio==4.0.7 pytest
+
+$(PYANNOTE_VENV)/.ready: Makefile pyproject.toml
+	@echo "Setting up the environment in $(PYANNOTE_VENV) ..."
+	@$(PYTHON) -m venv $(PYANNOTE_VENV)
+	@$(PYANNOTE_PYTHON) -m pip install --quiet --disable-pip-version-check $(PYANNOTE_PACKAGES) --editable '.[cpu]'
+	@$(PYANNOTE_PYTHON) -c 'import torchaudio' 2>/dev/null || \
+	  find $(PYANNOTE_VENV) -name '_torchaudio*.so' -delete
+	@touch $@
+
+test-pyannote: $(PYANNOTE_VENV)/.ready models ## Run the real pyannote pipeline (its own environment; torch)
+	@$(PYANNOTE_PYTHON) -m pytest -W default tests/pyannote
+
 bench: $(VENV)/.dev models ## Measure against peers: prints ratios, writes build/bench.json
 	@$(BIN)/python -m bench
 
 clean: ## Remove the environment and everything that was built
-	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*
+	@rm -rf $(VENV) $(PYANNOTE_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import threading
 import warnings
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,16 @@ from shared.domain.errors import WorkerError
 from shared.domain.options import DiarizationArgs
 
 CONFIG = "config.yaml"
+#: What a folder raises that lacks a file, a key or a class, or whose checkpoint is damaged.
+_LOAD_FAULTS = (
+    OSError,
+    EOFError,
+    LookupError,
+    ImportError,
+    AttributeError,
+    TypeError,
+    pickle.UnpicklingError,
+)
 
 
 def load_pipeline(
@@ -47,7 +58,7 @@ def load_pipeline(
         name = hashlib.sha256(config.read_bytes()).hexdigest()
         with engine_errors("pyannote"):
             loaded = pipeline_class.from_pretrained(str(folder), token=token)
-    except (OSError, LookupError, ImportError, AttributeError, TypeError) as exc:
+    except _LOAD_FAULTS as exc:
         msg = f"no pyannote pipeline can be loaded from {folder}: {exc}"
         raise WorkerError(msg[:500], code="engine_failed") from exc
     if loaded is None:
