@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from shared.adapters.local.database import Database
 from shared.domain.errors import TamlilError
 from shared.models.registry import DEFAULT_MODELS
 from shared.settings import Settings
+from tamlil.checks_engines import engines, gpu
 from tamlil.console import size_text
 from tamlil.findings import Check, fail, ok, warn
 from tamlil.needs import has_extra
@@ -35,7 +35,8 @@ def run_checks(settings: Settings) -> list[Check]:
         _models,
         _decoding,
         _port,
-        _gpu,
+        gpu,
+        engines,
     )
     return [check(settings) for check in checks]
 
@@ -152,23 +153,6 @@ def _answers(settings: Settings) -> bool:
     except httpx.HTTPError:
         return False
     return answer.text.replace(" ", "") == '{"status":"ok"}'
-
-
-def _gpu(settings: Settings) -> Check:
-    program = shutil.which("nvidia-smi")
-    names: list[str] = []
-    if program is not None:
-        query = [program, "--query-gpu=name", "--format=csv,noheader"]
-        try:
-            done = subprocess.run(query, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - a fixed query
-        except (OSError, subprocess.TimeoutExpired):
-            return warn("GPU", "nvidia-smi does not answer", "Look at the NVIDIA driver.")
-        names = done.stdout.split("\n")[:-1] if done.returncode == 0 else []
-    if names:
-        return ok("GPU", ", ".join(names))
-    if settings.device == "cuda":
-        return fail("GPU", "none seen", "TAMLIL_DEVICE is cuda; set it to auto or cpu.")
-    return ok("GPU", "none seen; the CPU is used")
 
 
 def _existing(path: Path) -> Path:

@@ -14,7 +14,7 @@ from shared.models.registry import DEFAULT_MODELS, PYANNOTE_MODEL, find_model
 from shared.settings import Settings
 
 #: A module of each extra that shows whether it is installed.
-_MARKS = {"api": "uvicorn", "cpu": "faster_whisper"}
+_MARKS = {"api": "uvicorn", "cpu": "faster_whisper", "gpu": "torch"}
 
 DIARIZATION_MODELS = tuple(
     name for name in DEFAULT_MODELS if find_model(name).kind in ("segmentation", "embedding")
