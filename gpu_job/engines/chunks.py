@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -48,6 +49,11 @@ class Window:
         return self.pieces[-1].end
 
     @property
+    def language(self) -> str | None:
+        """What is spoken in it, if the plan tells."""
+        return self.speech[0].language
+
+    @property
     def seconds(self) -> float:
         """How much the decoder hears."""
         return sum(piece.end - piece.start for piece in self.pieces)
@@ -76,7 +82,7 @@ def _inside(time: float, piece: Region) -> float:
 
 
 def pack(regions: Sequence[Region], duration: float) -> Iterator[Window]:
-    """Fill windows with neighbouring regions of a plan; each takes as many as fit."""
+    """Fill windows with neighbouring regions of a plan and one language; as many as fit."""
     group: list[Region] = []
     pieces: list[Region] = []
     overlaps = False
@@ -84,13 +90,22 @@ def pack(regions: Sequence[Region], duration: float) -> Iterator[Window]:
         begins_inside = number > 0 and region.start < regions[number - 1].end
         piece = _padded(regions, number, duration)
         seconds = sum(one.end - one.start for one in pieces) + piece.end - piece.start
-        if group and (begins_inside or seconds > WINDOW_SECONDS):
+        switches = number > 0 and region.language != regions[number - 1].language
+        if group and (begins_inside or switches or seconds > WINDOW_SECONDS):
             yield Window(pieces=_joined(pieces), speech=tuple(group), overlaps=overlaps)
             group, pieces, overlaps = [], [], begins_inside
         group.append(region)
         pieces.append(piece)
     if group:
         yield Window(pieces=_joined(pieces), speech=tuple(group), overlaps=overlaps)
+
+
+def batches(windows: Sequence[Window], size: int) -> Iterator[Sequence[Window]]:
+    """Group neighbouring windows of one language, at most so many."""
+    for _, same in groupby(windows, key=lambda window: window.language):
+        alike = tuple(same)
+        for position in range(0, len(alike), size):
+            yield alike[position : position + size]
 
 
 def _padded(regions: Sequence[Region], number: int, duration: float) -> Region:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gpu_job.engines.assembly import Assembly
-from gpu_job.engines.chunks import Window, cover, pack
+from gpu_job.engines.chunks import Window, batches, cover, pack
 from gpu_job.engines.engine_arguments import (
     batched_arguments,
     sequential_arguments,
@@ -15,7 +15,7 @@ from gpu_job.engines.engine_arguments import (
 )
 from gpu_job.engines.guard import better, has_failed
 from gpu_job.engines.interruptible import run_interruptibly
-from gpu_job.engines.language import heard_language
+from gpu_job.engines.language import UNDETERMINED, heard_language
 from gpu_job.engines.listening import Listener
 from gpu_job.engines.ports import (
     SAMPLE_RATE,
@@ -29,6 +29,7 @@ from gpu_job.engines.ports import (
     VoiceActivityDetector,
     ignore_language,
 )
+from gpu_job.engines.switches import most_spoken, with_languages
 from gpu_job.engines.whisper_backend import WhisperBackend
 from shared.domain.errors import UnsupportedOption
 from shared.domain.options import Task, TranscriptionOptions
@@ -52,13 +53,17 @@ class FasterWhisperTranscriber:
         self, audio: Samples, options: TranscriptionOptions, *, should_stop: ShouldStop
     ) -> tuple[Region, ...]:
         """See `gpu_job.engines.ports.Transcriber`."""
+        self._refuse_unsupported(options)
         if options.vad:
             regions = self.vad.speech_regions(audio, should_stop=should_stop)
         elif len(audio):
             regions = (Region(start=0.0, end=len(audio) / SAMPLE_RATE),)
         else:
             regions = ()
-        return tuple(part for region in regions for part in cover(audio, region))
+        parts = tuple(part for region in regions for part in cover(audio, region))
+        if options.multilingual:
+            return with_languages(self.backend, audio, parts, should_stop)
+        return parts
 
     def detect_language(
         self,
@@ -74,6 +79,8 @@ class FasterWhisperTranscriber:
             return options.language, 1.0
         if not self.model.multilingual:
             return min(self.model.languages), 1.0
+        if options.multilingual:
+            return most_spoken(chunks) or (UNDETERMINED, 0.0)
         windows = tuple(pack(chunks, len(audio) / SAMPLE_RATE))
         return heard_language(self.backend, audio, windows, should_stop)
 
@@ -123,6 +130,9 @@ class FasterWhisperTranscriber:
         if options.task is Task.TRANSLATE and not self.model.can_translate:
             msg = f"model {self.model.name} can't translate"
             raise UnsupportedOption(msg, field="task")
+        if options.multilingual and not self.model.multilingual:
+            msg = f"model {self.model.name} knows one language only"
+            raise UnsupportedOption(msg, field="multilingual")
         if options.language and options.language not in self.model.languages:
             known = ", ".join(sorted(self.model.languages))
             msg = f"model {self.model.name} has no language {options.language}; it has {known}"
@@ -139,25 +149,27 @@ class FasterWhisperTranscriber:
         """Decode batch by batch at temperature 0, and each window that failed up the ladder."""
         ladder = temperature_ladder(options)
         again = ladder[1:] if ladder[0] == 0 else ladder
-        for position in range(0, len(windows), self.batch_size):
-            batch = [window.samples(audio) for window in windows[position:][: self.batch_size]]
+        for group in batches(windows, self.batch_size):
+            own = group[0].language or language
+            batch = [window.samples(audio) for window in group]
             first: Sequence[list[Segment] | None] = [None] * len(batch)
             if ladder[0] == 0:
-                arguments = batched_arguments(options, language)
+                arguments = batched_arguments(options, own)
                 work = partial(self.backend.batched, batch, arguments)
                 first = run_interruptibly(work, should_stop)
             for samples, found in zip(batch, first, strict=True):
                 if found is not None and not (again and has_failed(found)):
-                    yield _with_text(found)
+                    yield _with_text(found, group[0].language)
                     continue
-                arguments = sequential_arguments(options, language, again)
+                arguments = sequential_arguments(options, own, again)
                 retry = partial(self.backend.sequential, samples, arguments)
                 second = run_interruptibly(retry, should_stop)
-                yield _with_text(second if found is None else better(found, second))
+                chosen = second if found is None else better(found, second)
+                yield _with_text(chosen, group[0].language)
 
 
 _SAME = 1e-3
 
 
-def _with_text(decoded: Sequence[Segment]) -> list[Segment]:
-    return [segment for segment in decoded if segment.text]
+def _with_text(decoded: Sequence[Segment], language: str | None) -> list[Segment]:
+    return [replace(segment, language=language) for segment in decoded if segment.text]

@@ -2,12 +2,13 @@
 
 A file may begin with a jingle, a greeting or a quotation in another language, so the first window
 is not asked alone. Windows are asked one by one, far from each other first, until the mean of
-their probabilities is sure.
+their probabilities is sure. A window counts by the speech in it: what a few words at the end are
+taken for says little about an hour.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 
@@ -27,24 +28,30 @@ def heard_language(
 ) -> tuple[str, float]:
     """Return the language with the highest mean probability, and that mean.
 
+    So where windows disagree, each sure of itself, the probability is the share of speech that
+    says so, and low.
+
     Raises:
         WorkerError: the engine failed.
         Stopped: `should_stop` turned true.
     """
-    totals: Counter[str] = Counter()
-    asked = 0
-    for number in spread(len(windows)):
-        samples = windows[number].samples(audio)
-        totals.update(
-            run_interruptibly(partial(backend.language_probabilities, samples), should_stop)
+    totals: defaultdict[str, float] = defaultdict(float)
+    heard = 0.0
+    for asked, number in enumerate(spread(len(windows)), start=1):
+        window = windows[number]
+        seconds = sum(region.end - region.start for region in window.speech)
+        found = run_interruptibly(
+            partial(backend.language_probabilities, window.samples(audio)), should_stop
         )
-        asked += 1
-        if asked >= FEWEST_WINDOWS and totals.most_common(1)[0][1] >= SURE * asked:
+        for code, probability in found.items():
+            totals[code] += probability * seconds
+        heard += seconds
+        if asked >= FEWEST_WINDOWS and max(totals.values()) >= SURE * heard:
             break
-    if not asked:
+    if not heard:
         return UNDETERMINED, 0.0
-    code, total = totals.most_common(1)[0]
-    return code, min(1.0, total / asked)
+    code = max(totals, key=lambda known: totals[known])
+    return code, min(1.0, totals[code] / heard)
 
 
 def spread(count: int) -> list[int]:

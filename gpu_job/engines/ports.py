@@ -55,10 +55,16 @@ def ignore_language(_code: str, _probability: float) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Region:
-    """A stretch of audio (seconds) in which somebody speaks."""
+    """A stretch of audio (seconds) in which somebody speaks.
+
+    `language` and its probability are known in the plan of a recording that switches languages
+    (`TranscriptionOptions.multilingual`), else None: the recording's.
+    """
 
     start: float
     end: float
+    language: str | None = None
+    language_probability: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,11 +89,15 @@ class Transcriber(Protocol):
     ) -> tuple[Region, ...]:
         """Return what is to be decoded, in order: speech, or everything without `options.vad`.
 
+        With `options.multilingual` each region names its language.
+
         The same audio and options give the same plan. Several regions may be decoded at once;
         one that begins before the last has ended was cut where somebody speaks, and the words of
         the overlap are merged.
 
         Raises:
+            UnsupportedOption: the model can't do what `options` ask.
+            WorkerError: the engine failed.
             Stopped: `should_stop` turned true.
         """
         ...
@@ -103,7 +113,8 @@ class Transcriber(Protocol):
         """Return the language's code and its probability.
 
         What `options` name has probability 1, and so has the only language of a model; ``und``
-        has 0 and means that nobody speaks.
+        has 0 and means that nobody speaks. With `options.multilingual` it is the one with most
+        speech in `chunks`.
 
         Raises:
             UnsupportedOption: the model does not know the language that `options` name.

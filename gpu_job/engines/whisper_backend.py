@@ -35,8 +35,14 @@ class WhisperBackend(Protocol):
         """Decode one window with all of Whisper's fallbacks."""
         ...
 
-    def language_probabilities(self, window: Audio) -> Mapping[str, float]:
-        """Return the probability of each language that the model knows, by its code."""
+    def language_probabilities(
+        self, window: Audio, *, shortest: float = 30.0
+    ) -> Mapping[str, float]:
+        """Return the probability of each language that the model knows, by its code.
+
+        What is shorter than so many seconds is filled up with silence. Whisper has learned from
+        30 s; less is quicker, and a little less sure.
+        """
         ...
 
 
@@ -82,11 +88,20 @@ class FasterWhisperBackend:
             found, _ = self._model.transcribe(window, **arguments)
             return list(_translate(found, shift=0.0))
 
-    def language_probabilities(self, window: Audio) -> Mapping[str, float]:
+    def language_probabilities(
+        self, window: Audio, *, shortest: float = 30.0
+    ) -> Mapping[str, float]:
         """See `WhisperBackend`."""
+        missing = round(shortest * SAMPLE_RATE) - len(window)
         with engine_errors("faster-whisper"):
-            _, _, found = self._model.detect_language(window)
-        return {str(code): float(probability) for code, probability in found}
+            features = self._model.feature_extractor(
+                np.pad(window, (0, max(0, missing))), padding=0
+            )
+            # The encoder halves the frames; it takes no more than 30 s, and fewer are quicker.
+            frames = min(features.shape[-1] // 2 * 2, self._model.feature_extractor.nb_max_frames)
+            encoded = self._model.encode(features[..., :frames])
+            (found,) = self._model.model.detect_language(encoded)
+        return {str(token)[2:-2]: float(probability) for token, probability in found}
 
 
 def resolve_device(device: str) -> str:

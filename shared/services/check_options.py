@@ -90,7 +90,6 @@ def _check_multilingual(model: ModelSpec, language: str | None) -> None:
         raise UnsupportedOption(
             f"model {model.name!r} knows one language only", field="multilingual"
         )
-    raise UnsupportedOption("multilingual is not available yet", field="multilingual")
 
 
 def _check_decoding(options: TranscriptionOptions) -> None:

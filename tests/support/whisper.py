@@ -93,7 +93,9 @@ class ScriptedWhisper:
 
     batched_answer: Callable[[Region], list[Segment]] = say_hello
     sequential_answer: Callable[[Region], list[Segment]] = say_hello
-    languages: Mapping[str, float] = field(default_factory=lambda: {"en": 0.97, "de": 0.02})
+    languages: Mapping[str, float] | Callable[[Region], Mapping[str, float]] = field(
+        default_factory=lambda: {"en": 0.97, "de": 0.02}
+    )
     hold: threading.Event | None = None
     batches: list[tuple[tuple[Region, ...], Mapping[str, Any]]] = field(default_factory=list)
     singles: list[tuple[Region, Mapping[str, Any]]] = field(default_factory=list)
@@ -115,10 +117,13 @@ class ScriptedWhisper:
         self.singles.append((chunk, arguments))
         return _from(chunk, self.sequential_answer(chunk))
 
-    def language_probabilities(self, window: Audio) -> Mapping[str, float]:
+    def language_probabilities(
+        self, window: Audio, *, shortest: float = 30.0
+    ) -> Mapping[str, float]:
         """See `WhisperBackend`."""
-        self.detected.append(region_of(window))
-        return self.languages
+        region = region_of(window)
+        self.detected.append(region)
+        return self.languages(region) if callable(self.languages) else self.languages
 
 
 def _from(chunk: Region, segments: Sequence[Segment]) -> list[Segment]:
