@@ -25,7 +25,7 @@ from shared.domain.options import (
     Task,
     TranscriptionOptions,
 )
-from shared.domain.transcript import SpeakerTotal
+from shared.domain.transcript import SpeakerTotal, Turn
 from shared.ports.platform import Platform
 from tests.support.fake_engines import SECONDS, FakeEngines, tone
 from tests.support.file_server import file_server
@@ -90,6 +90,15 @@ def test_a_job_becomes_a_transcript_with_speakers(platform: Platform) -> None:
     record = platform.jobs.get(job.id)
     assert record.result is not None
     assert (record.audio_seconds, record.result.speakers) == (SECONDS, 2)
+
+
+def test_words_go_by_exclusive_turns_and_totals_by_all(platform: Platform) -> None:
+    only = Turn(start=0.0, end=4.0, speaker="SPEAKER_01")
+    fake, job = FakeEngines(platform, exclusive=(only,)), submit(platform, diarize=True)
+    assert run(platform, fake, job) is ExitCode.OK
+    result = result_of(platform, job)
+    assert [segment.speakers for segment in result.segments] == [("SPEAKER_01",)]
+    assert [total.label for total in result.speakers] == ["SPEAKER_00", "SPEAKER_01"]
 
 
 def test_without_diarization_no_diarizer_is_loaded(platform: Platform) -> None:

@@ -60,6 +60,7 @@ class FakeEngines:
     progress: list[float] = field(default_factory=list)
     before: float = 0.0
     decode_error: Exception | None = None
+    exclusive: tuple[Turn, ...] = ()
 
     def engines(self) -> Engines:
         return Engines(
@@ -151,7 +152,7 @@ class FakeEngines:
     ) -> Diarization:
         self.diarization.append(args)
         self._report(on_progress, 2.0, should_stop)
-        return Diarization(turns=TURNS, voices=VOICES)
+        return Diarization(turns=TURNS, voices=VOICES, exclusive=self.exclusive)
 
     def regroup(self, voices: bytes, args: DiarizationArgs) -> tuple[Turn, ...]:
         """All voices are one when told so, else as they were."""
