@@ -40,8 +40,9 @@ def pipeline_with(
         engines=Engines(
             decode=decode,
             transcriber=cache.transcriber,
+            fetch=cache.fetch,
             diarizer=lambda: cache.diarizer(settings.diarizer),
         ),
-        default_model=settings.default_model,
+        models=settings.model_policy,
         max_seconds=settings.max_audio_seconds,
     )

@@ -23,10 +23,11 @@ from gpu_job.held_job import HeldJob
 from gpu_job.progress import Step
 from gpu_job.steps.assign_speakers import assign_speakers, speaker_totals
 from gpu_job.steps.canonical import build_transcript
+from gpu_job.steps.choose_model import Chosen, ModelChooser
 from gpu_job.steps.decode import DecodedAudio
 from gpu_job.steps.take_source import SourceTaker
 from gpu_job.stopwatch import Stopwatch, tamlil_version
-from shared.domain.options import TranscriptionOptions
+from shared.domain.model_policy import ModelPolicy
 from shared.domain.transcript import Segment, Transcript, Turn
 
 
@@ -51,11 +52,13 @@ class Engines:
     """What the pipeline works with; each call loads a model or answers the one that is warm.
 
     `transcriber` is asked with the names of the model and the engine. Both raise
-    `ModelUnavailable` when there are no weights, `WorkerError` when they don't load.
+    `ModelUnavailable` when there are no weights, `WorkerError` when they don't load. `fetch` brings
+    a model's weights here, or only looks for them when told not to pull.
     """
 
     decode: Decode
     transcriber: Callable[[str, str], Transcriber]
+    fetch: Callable[[str, bool], object]
     diarizer: Callable[[], Diarizer]
 
 
@@ -65,7 +68,7 @@ class TranscriptionPipeline:
 
     take_source: SourceTaker
     engines: Engines
-    default_model: str
+    models: ModelPolicy
     max_seconds: float
 
     def __call__(self, held: HeldJob, folder: Path, /) -> Transcript:
@@ -75,8 +78,8 @@ class TranscriptionPipeline:
         source = self.take_source(held, folder, watch)
         audio = self._decode(held, source, watch)
         source.unlink()  # hours of work lie ahead, and the disk may be small
-        model = options.model or self.default_model
-        heard = self._transcribe(held, audio, model, watch)
+        chosen = self._choose(held, audio, watch)
+        heard = self._transcribe(held, audio, chosen, watch)
         turns: tuple[Turn, ...] = ()
         if options.diarize:
             found = self._diarize(held, audio, watch)
@@ -90,10 +93,10 @@ class TranscriptionPipeline:
             heard,
             duration=audio.duration,
             options=options,
-            model=model,
+            model=chosen.model,
             tamlil_version=tamlil_version(),
             speakers=speaker_totals(turns),
-            warnings=audio.warnings,
+            warnings=(*audio.warnings, *chosen.warnings),
             timings=watch.timings(),
         )
 
@@ -110,17 +113,26 @@ class TranscriptionPipeline:
         held.stop.check()
         return audio
 
-    def _transcribe(
-        self, held: HeldJob, audio: DecodedAudio, model: str, watch: Stopwatch
-    ) -> TranscriptionOutput:
+    def _choose(self, held: HeldJob, audio: DecodedAudio, watch: Stopwatch) -> Chosen:
         held.progress.enter(Step.TRANSCRIBE)
-        with watch.lap("load"):
-            transcriber = self.engines.transcriber(model, held.job.options.engine)
+        chooser = ModelChooser(
+            policy=self.models, load=self.engines.transcriber, fetch=self.engines.fetch
+        )
+        chosen = chooser.choose(
+            held.job.options, audio.samples, watch=watch, should_stop=held.stop.requested
+        )
         held.stop.check()
+        return chosen
+
+    def _transcribe(
+        self, held: HeldJob, audio: DecodedAudio, chosen: Chosen, watch: Stopwatch
+    ) -> TranscriptionOutput:
         with watch.step(Step.TRANSCRIBE, held.progress):
-            return transcriber.transcribe(
+            return chosen.transcriber.transcribe(
                 audio.samples,
-                _options(held.job.options, model),
+                chosen.options,
+                chunks=chosen.chunks,
+                language=chosen.language,
                 on_segment=_keep_nothing,
                 on_progress=_seconds(held, Step.TRANSCRIBE, audio.duration),
                 should_stop=held.stop.requested,
@@ -138,11 +150,6 @@ class TranscriptionPipeline:
                 on_progress=_seconds(held, Step.DIARIZE, audio.duration),
                 should_stop=held.stop.requested,
             )
-
-
-def _options(options: TranscriptionOptions, model: str) -> TranscriptionOptions:
-    """The caller's options, with the one default that is the deployment's."""
-    return replace(options, model=model)
 
 
 def _seconds(held: HeldJob, step: Step, total: float) -> OnSeconds:

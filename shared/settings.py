@@ -9,16 +9,53 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_dir, user_data_dir
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.domain.deliveries import DEFAULT_SCHEDULE
+from shared.domain.model_policy import ModelPolicy
+from shared.models.policy import (
+    CPU_DEFAULT,
+    GPU_DEFAULT,
+    HOUSE_LANGUAGES,
+    language_map,
+    translating_model,
+    whisper_model,
+)
 
 GIB = 1 << 30
 MIB = 1 << 20
+
+
+def _default_model(validated: dict[str, Any]) -> str:
+    """Who names a GPU has the power for the large model; ``auto`` may find none."""
+    return GPU_DEFAULT if validated.get("device") == "cuda" else CPU_DEFAULT
+
+
+def _model(name: str) -> str:
+    return whisper_model(name).name
+
+
+def _translator(name: str | None) -> str | None:
+    return None if name is None else translating_model(name).name
+
+
+def _object(value: Any) -> Any:
+    """The variable's JSON, read here so that an error names it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as exc:
+        msg = """must be a JSON object such as {"he": "ivrit-he-turbo"}"""
+        raise ValueError(msg) from exc
+
+
+def _language_map(models: dict[str, str] | None) -> dict[str, str] | None:
+    return None if models is None else language_map(models)
 
 
 class Settings(BaseSettings):
@@ -72,11 +109,15 @@ class Settings(BaseSettings):
     webhook_legacy_secret: str | None = None
     webhook_vercel_bypass: str | None = None
 
-    default_model: str = "base"
     diarizer: Literal["embedded", "pyannote"] = "embedded"
     pyannote_dir: Path | None = None
     hf_token: str | None = Field(default=None, repr=False)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    default_model: Annotated[str, AfterValidator(_model)] = Field(default_factory=_default_model)
+    language_models: Annotated[
+        dict[str, str] | None, NoDecode, BeforeValidator(_object), AfterValidator(_language_map)
+    ] = None
+    translate_model: Annotated[str | None, AfterValidator(_translator)] = None
     compute_type: str | None = None
     threads: int = Field(default=0, ge=0, description="0 means every core that may be used")
     batch_size: int = Field(default=8, ge=1)
@@ -89,6 +130,17 @@ class Settings(BaseSettings):
 
     inbox: bool = True
     inbox_dir: Path | None = None
+
+    @property
+    def model_policy(self) -> ModelPolicy:
+        """Which model a job gets; the house's map is for weights that are here already."""
+        named = self.language_models
+        return ModelPolicy(
+            default=self.default_model,
+            by_language=HOUSE_LANGUAGES if named is None else named,
+            pulled=named is not None,
+            translate=self.translate_model,
+        )
 
     @property
     def watched_folder(self) -> Path:

@@ -127,7 +127,7 @@ def _limits(settings: Settings) -> Limits:
         download_seconds=settings.download_seconds,
         inline_result_bytes=settings.inline_result_bytes,
         inline_transcript_bytes=settings.inline_transcript_bytes,
-        default_model=settings.default_model,
+        models=settings.model_policy,
         default_diarizer=settings.diarizer,
         retention_seconds=settings.retention_seconds,
         rate=RateRule(

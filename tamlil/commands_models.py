@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from gpu_job.models.cache import ModelStatus, list_models, verify
+from shared.domain.model_policy import ModelPolicy
+from shared.models.policy import chosen_for
 from shared.models.registry import DEFAULT_MODELS, find_model
 from shared.settings import Settings
 from tamlil import console, parameters
@@ -14,7 +16,7 @@ from tamlil.needs import pull_models
 
 app = typer.Typer(no_args_is_help=True, help="List, pull and verify model weights.")
 
-_COLUMNS = ("name", "kind", "size", "state", "default", "title", "licence")
+_COLUMNS = ("name", "kind", "size", "state", "chosen for", "title", "licence")
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")]
 
 
@@ -22,11 +24,15 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")]
 def list_command(as_json: parameters.Json = False) -> None:
     """List the models that Tamlil knows, and whether they are on this machine."""
     with console.errors_told():
-        found = list_models(Settings().models_dir)
+        settings = Settings()
+        found = list_models(settings.models_dir)
+    policy = settings.model_policy
     if as_json:
-        console.print_json([_document(status) for status in found])
+        chosen = [{"chosen_for": chosen_for(policy, status.spec.name)} for status in found]
+        documents = [_document(status) for status in found]
+        console.print_json([one | two for one, two in zip(documents, chosen, strict=True)])
         return
-    console.print_rows(_COLUMNS, [_row(status) for status in found], empty="No models.")
+    console.print_rows(_COLUMNS, [_row(status, policy) for status in found], empty="No models.")
 
 
 @app.command()
@@ -62,7 +68,7 @@ def verify_command(names: Names = None, as_json: parameters.Json = False) -> Non
         raise typer.Exit(console.FAILURE)
 
 
-def _row(status: ModelStatus) -> tuple[str, ...]:
+def _row(status: ModelStatus, policy: ModelPolicy) -> tuple[str, ...]:
     spec = status.spec
     state = ("here" if status.installed else "damaged") if status.files else "not pulled"
     return (
@@ -70,10 +76,23 @@ def _row(status: ModelStatus) -> tuple[str, ...]:
         spec.kind,
         console.size_text(spec.size_bytes),
         state,
-        "default" if spec.default else "",
+        _choice(status, policy),
         spec.title,
         spec.licence,
     )
+
+
+def _choice(status: ModelStatus, policy: ModelPolicy) -> str:
+    """For what the model is taken when a request names none."""
+    name = status.spec.name
+    if name == policy.default:
+        return "all languages"
+    languages = ", ".join(chosen_for(policy, name))
+    return f"{languages} (once pulled)" if languages and not _sure(status, policy) else languages
+
+
+def _sure(status: ModelStatus, policy: ModelPolicy) -> bool:
+    return policy.pulled or status.installed
 
 
 def _verdict(status: ModelStatus) -> str:

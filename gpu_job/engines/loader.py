@@ -44,8 +44,8 @@ class EngineConfig:
     registry: Mapping[str, ModelSpec] = field(default_factory=load_registry)
     on_model_progress: OnProgress = ignore_progress
 
-    def model_folder(self, name: str) -> Path:
-        """Return a model's verified folder, pulled if need be.
+    def model_folder(self, name: str, *, pull: bool = True) -> Path:
+        """Return a model's verified folder, pulled if need be and so told.
 
         Raises:
             ModelUnavailable: no source has it, or it is missing and we are told to stay offline.
@@ -56,7 +56,7 @@ class EngineConfig:
             self.registry,
             self.on_model_progress,
             baked=self.baked,
-            offline=self.offline,
+            offline=self.offline or not pull,
             hf_token=self.hf_token,
         )
 
@@ -118,6 +118,14 @@ class EngineCache:
     diarizers: Mapping[str, LoadDiarizer] = field(default_factory=lambda: DIARIZERS)
     _transcriber: tuple[str, Transcriber] | None = None
     _diarizer: tuple[str, Diarizer] | None = None
+
+    def fetch(self, model: str, pull: bool = True) -> Path:  # noqa: FBT001, FBT002 (a Callable)
+        """Return a model's verified folder, pulled if need be and so told; nothing is loaded.
+
+        Raises:
+            ModelUnavailable: it is not here, and no source has it or none may be asked.
+        """
+        return self.config.model_folder(model, pull=pull)
 
     def transcriber(self, model: str, engine: str = DEFAULT_ENGINE) -> Transcriber:
         """Return the engine with that model (name or alias), warm if it was the last one.

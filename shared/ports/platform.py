@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from shared.domain.deliveries import DEFAULT_SCHEDULE
 from shared.domain.lifecycle import Timing
+from shared.domain.model_policy import ModelPolicy
 from shared.ports.blob_store import BlobStore
 from shared.ports.clock import Clock, IdSource
 from shared.ports.delivery_store import DeliveryStore
@@ -33,7 +34,7 @@ class Limits:
     download_seconds: float = 3600.0
     inline_result_bytes: int = 256 << 10
     inline_transcript_bytes: int = 5 << 20
-    default_model: str = "base"
+    models: ModelPolicy = field(default_factory=ModelPolicy)
     default_diarizer: str = "embedded"
     retention_seconds: float | None = None
     rate: RateRule = field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shared.domain.errors import InvalidRequest, ModelUnavailable, UnsupportedOption
+from shared.domain.model_policy import ModelPolicy
 from shared.domain.options import (
     Accuracy,
     Channels,
@@ -13,6 +14,7 @@ from shared.domain.options import (
     TranscriptionOptions,
     normalize_language,
 )
+from shared.models.policy import translator
 from shared.models.registry import ModelSpec, find_model
 from shared.ports.platform import Limits
 
@@ -24,7 +26,9 @@ MOST_BEAMS = 20
 
 
 def check_options(limits: Limits, options: TranscriptionOptions) -> TranscriptionOptions:
-    """Return the options with every default made explicit.
+    """Return the options with every default made explicit but the model's.
+
+    Where the caller names none, the deployment chooses when the language is known.
 
     Raises:
         UnsupportedOption: the engine, the model or this deployment can't do it.
@@ -35,8 +39,8 @@ def check_options(limits: Limits, options: TranscriptionOptions) -> Transcriptio
             f"engine {options.engine!r} is not available; available: {', '.join(ENGINES)}",
             field="engine",
         )
-    model = _model(options.model or limits.default_model)
     language = normalize_language(options.language)
+    model = _presumed(limits.models, options, language)
     if options.multilingual:
         _check_multilingual(model, language)
     language = _language(model, language)
@@ -52,7 +56,25 @@ def check_options(limits: Limits, options: TranscriptionOptions) -> Transcriptio
         )
     _check_decoding(options)
     _check_diarization(options)
-    return replace(options, engine=model.engine, model=model.name, language=language)
+    return replace(
+        options, engine=model.engine, model=options.model and model.name, language=language
+    )
+
+
+def _presumed(
+    policy: ModelPolicy, options: TranscriptionOptions, language: str | None
+) -> ModelSpec:
+    """The model that is asked for, or the one that the deployment will start with."""
+    if options.model is not None:
+        return _model(options.model)
+    if options.task is Task.TRANSLATE:
+        spec = translator(policy, language)
+        if spec is None:
+            raise UnsupportedOption("no model here can translate this", field="task")
+        return spec
+    # What is not sure to be here can't be counted on.
+    own = policy.by_language if policy.pulled else {}
+    return find_model(own.get(language or "", policy.default))
 
 
 def _model(name: str) -> ModelSpec:

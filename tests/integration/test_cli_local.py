@@ -101,6 +101,10 @@ def test_models_are_listed_without_any_being_here(tmp_path: Path) -> None:
     listed = {model["name"]: model for model in command.json("models", "list")}
     assert listed["base"]["default"] is True
     assert listed["base"]["installed"] is False
+    assert listed["ivrit-he-turbo"]["chosen_for"] == ["he"]
+    piped = command.run("models", "list").stdout
+    assert "all languages" in piped
+    assert "he (once pulled)" in piped
     result = command.run("models", "verify")
     assert (result.exit_code, "tamlil models pull" in result.stderr) == (1, True)
     assert command.run("models", "pull", "no-such-model").exit_code == 1

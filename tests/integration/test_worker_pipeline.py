@@ -56,7 +56,7 @@ def run(
     pipeline = TranscriptionPipeline(
         take_source=make_source_taker(chosen, platform.blobs),
         engines=fake.engines(),
-        default_model="base",
+        models=chosen.model_policy,
         max_seconds=max_seconds,
     )
     return make_worker(platform, pipeline, execution="e1").run(job.id)
@@ -213,3 +213,21 @@ def test_a_model_without_weights_fails_the_job_and_says_so(platform: Platform) -
     fake, job = FakeEngines(platform), submit(platform, model="tiny.en")
     assert run(platform, fake, job) is ExitCode.JOB_FAILED
     assert error_of(platform, job) == (Status.FAILED, "model_unavailable")
+
+
+def test_a_tuned_model_that_is_here_is_taken_and_the_result_names_it(platform: Platform) -> None:
+    fake = FakeEngines(platform, weights=("base", "ivrit-he-turbo"))
+    job = submit(platform, language="he")
+    run(platform, fake, job)
+    assert fake.loads == ["faster-whisper ivrit-he-turbo"]
+    assert result_of(platform, job).model == "ivrit-he-turbo"
+
+
+def test_a_tuned_model_that_cannot_be_had_is_a_warning_and_not_a_failure(
+    platform: Platform,
+) -> None:
+    fake, job = FakeEngines(platform), submit(platform, language="he")
+    run(platform, fake, job, language_models={"he": "ivrit-he-turbo"})
+    result = result_of(platform, job)
+    assert result.model == "base"
+    assert "language_model_unavailable" in result.warnings

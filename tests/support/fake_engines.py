@@ -58,13 +58,17 @@ class FakeEngines:
     options: list[TranscriptionOptions] = field(default_factory=list)
     diarization: list[DiarizationArgs] = field(default_factory=list)
     progress: list[float] = field(default_factory=list)
+    weights: tuple[str, ...] = ("base",)
     before: float = 0.0
     decode_error: Exception | None = None
     exclusive: tuple[Turn, ...] = ()
 
     def engines(self) -> Engines:
         return Engines(
-            decode=self.decode, transcriber=self.load_transcriber, diarizer=self.load_diarizer
+            decode=self.decode,
+            transcriber=self.load_transcriber,
+            fetch=self.fetch,
+            diarizer=self.load_diarizer,
         )
 
     def decode(
@@ -92,6 +96,11 @@ class FakeEngines:
             channels=1,
             warnings=("audio_truncated",),
         )
+
+    def fetch(self, model: str, pull: bool) -> object:  # noqa: FBT001 (a Callable)
+        if model not in self.weights:
+            raise ModelUnavailable(f"no source has model {model!r}")
+        return self
 
     def load_transcriber(self, model: str, engine: str) -> Transcriber:
         if model == "tiny.en":

@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from functions.api.openapi import SECURED, problems
 from functions.api.schemas.service import ModelList, ModelOut
 from functions.api.security import PlatformOf, SecuredRoute, needs
+from shared.domain.model_policy import ModelPolicy
+from shared.models.policy import chosen_for
 from shared.models.registry import ModelSpec, find_model, load_registry
 
 router = APIRouter(tags=["models"], route_class=SecuredRoute)
@@ -21,13 +23,14 @@ router = APIRouter(tags=["models"], route_class=SecuredRoute)
 )
 def list_models(platform: PlatformOf) -> ModelList:
     """Any valid key may ask."""
-    default = find_model(platform.limits.default_model).name
+    policy = platform.limits.models
+    default = find_model(policy.default).name
     found = [spec for spec in load_registry().values() if spec.kind == "whisper"]
     found.sort(key=lambda spec: (spec.name != default, spec.name))
-    return ModelList(models=[_model(spec, default=spec.name == default) for spec in found])
+    return ModelList(models=[_model(spec, policy) for spec in found])
 
 
-def _model(spec: ModelSpec, *, default: bool) -> ModelOut:
+def _model(spec: ModelSpec, policy: ModelPolicy) -> ModelOut:
     return ModelOut(
         name=spec.name,
         engine=spec.engine,
@@ -36,7 +39,8 @@ def _model(spec: ModelSpec, *, default: bool) -> ModelOut:
         languages=sorted(spec.languages),
         multilingual=spec.multilingual,
         can_translate=spec.can_translate,
-        default=default,
+        default=spec.name == find_model(policy.default).name,
+        chosen_for=chosen_for(policy, spec.name),
         size_bytes=spec.size_bytes,
         aliases=list(spec.aliases),
     )

@@ -76,7 +76,7 @@ class OptionFields(Model):
     )
     model: Line80 | None = Field(
         default=None,
-        description="A name of GET /api/v1/models; null is the deployment's default.",
+        description="A name of GET /api/v1/models; null leaves it to the deployment, by language.",
         examples=["base"],
     )
     language: Line80 | None = Field(

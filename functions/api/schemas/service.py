@@ -22,6 +22,11 @@ class ModelOut(Model):
     multilingual: bool = Field(description="Whether it can detect the language.")
     can_translate: bool
     default: bool = Field(description="Taken when a request names no model.")
+    chosen_for: list[str] = Field(
+        description="Languages for which it is taken instead of the default, when they are named or"
+        " detected; of the house's own choice only where its weights are.",
+        examples=[["he"]],
+    )
     size_bytes: int | None
     aliases: list[str]
 

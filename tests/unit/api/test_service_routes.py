@@ -102,6 +102,8 @@ def test_models_name_what_may_be_asked_for(acme: httpx.Client) -> None:
     assert [model["name"] for model in found if model["default"]] == ["base"]
     assert "he" in found[0]["languages"]
     assert found[0]["multilingual"] is True
+    chosen_for = {model["name"]: model["chosen_for"] for model in found if model["chosen_for"]}
+    assert chosen_for == {"ivrit-he-turbo": ["he"], "ivrit-yi-turbo": ["yi"]}
     assert found[0]["size_bytes"] > 0
     for model in found:
         body = {"url": "https://example.com/a.wav", "model": model["name"]}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from shared.domain.errors import InvalidRequest, UnsupportedOption
+from shared.domain.model_policy import ModelPolicy
 from shared.domain.options import Accuracy, Channels, DiarizationArgs, Task, TranscriptionOptions
 from shared.ports.platform import Limits
 from shared.services.check_options import check_options
@@ -78,6 +80,38 @@ def test_right_options_pass_unchanged_but_for_their_defaults() -> None:
         **speakers(min_speakers=1, max_speakers=4),
     )  # fmt: skip
     given = check_options(Limits(), asked)
-    assert given.model == "base"
+    assert given.model is None, "the deployment chooses, when the language is known"
     assert (given.beam_size, given.temperature, given.hotwords) == (3, 0.4, "Tamlil")
     assert given.diarization_args == asked.diarization_args
+
+
+TURBO = Limits(models=ModelPolicy(default="large-v3-turbo"))
+
+
+def test_a_translation_goes_elsewhere_only_where_the_model_is_ours_to_choose() -> None:
+    asked = TranscriptionOptions(task=Task.TRANSLATE, language="he")
+    assert check_options(TURBO, asked).model is None
+    with pytest.raises(UnsupportedOption) as caught:
+        check_options(TURBO, replace(asked, model="turbo"))
+    assert "'large-v3-turbo' can't translate" in caught.value.detail
+
+
+def test_a_named_model_is_kept_by_its_own_name() -> None:
+    assert check_options(TURBO, TranscriptionOptions(model="turbo")).model == "large-v3-turbo"
+
+
+def test_a_language_that_only_its_own_model_knows_needs_that_to_be_asked_for() -> None:
+    hebrew = TranscriptionOptions(language="he")
+    own: dict[str, Any] = {"default": "tiny.en", "by_language": {"he": "ivrit-he-turbo"}}
+    sure = Limits(models=ModelPolicy(**own, pulled=True))
+    assert check_options(sure, hebrew).language == "he"
+    with pytest.raises(UnsupportedOption):
+        check_options(Limits(models=ModelPolicy(**own)), hebrew)
+
+
+def test_each_stretch_in_its_own_language_needs_a_model_that_knows_several() -> None:
+    assert check(multilingual=True).multilingual
+    with pytest.raises(UnsupportedOption):
+        check_options(
+            Limits(models=ModelPolicy(default="tiny.en")), TranscriptionOptions(multilingual=True)
+        )

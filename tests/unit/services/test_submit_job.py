@@ -40,9 +40,11 @@ def test_a_url_becomes_a_pending_job_and_a_message(world: World) -> None:
     assert world.queued() == [job.id]
 
 
-def test_every_default_is_written_into_the_record(world: World) -> None:
+def test_defaults_are_written_into_the_record_but_for_the_model_which_a_language_decides(
+    world: World,
+) -> None:
     options = submit(world, options=TranscriptionOptions(language="iw")).job.options
-    assert (options.engine, options.model, options.language) == ("faster-whisper", "base", "he")
+    assert (options.engine, options.model, options.language) == ("faster-whisper", None, "he")
 
 
 def test_the_bytes_of_a_request_are_stored_before_the_record(world: World) -> None:
