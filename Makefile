@@ -5,6 +5,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
+PEERS := .venv-bench
+# A CPU build: an index or folder that pip is configured with may have it, else PyTorch's own does.
+TORCH := 2.13.0
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
 UV := $(BIN)/uv
 # The lock file decides; the environment never drifts from it.
 SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --locked --quiet --python $(BIN)/python
@@ -12,10 +16,10 @@ export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench clean
+.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench bench-transcript clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -30,7 +34,7 @@ $(VENV)/.run: $(BIN)/uv pyproject.toml uv.lock
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/uv pyproject.toml uv.lock
-	@$(SYNC) --extra api --extra cpu --extra docx --group demo --group dev
+	@$(SYNC) --extra api --extra cpu --extra docx --group demo --group dev --group bench
 	@touch $@ $(VENV)/.run
 
 demo: $(VENV)/.run ## Transcribe a real recording, speakers and webhook included
@@ -88,5 +92,20 @@ test-pyannote: $(PYANNOTE_VENV)/.ready models ## Run the real pyannote pipeline 
 bench: $(VENV)/.dev models ## Measure against peers: prints ratios, writes build/bench.json
 	@$(BIN)/python -m bench
 
+# whisperX asks for an older torch and for packages that fail to load beside a CPU build or that it
+# does not use here; so the list is complete and nothing is resolved. torchaudio's compiled part is
+# for CUDA: without it the pure Python part works. A machine that can't have it measures without.
+$(PEERS)/.done: bench/peers/whisperx.txt
+	@echo "Setting up whisperX in $(PEERS) (2 GB) ..."
+	@rm -rf $(PEERS) && $(PYTHON) -m venv $(PEERS)
+	@P="$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check"; \
+	  { $$P torch==$(TORCH)+cpu || $$P torch==$(TORCH) --index-url $(TORCH_INDEX) || $$P torch==$(TORCH); } \
+	  && $$P --no-deps -r $< \
+	  && rm -f $(PEERS)/lib/python*/site-packages/torchaudio/lib/_torchaudio*.so && touch $@ \
+	  || { rm -rf $(PEERS); echo "whisperX can't be installed here: measuring without it."; }
+
+bench-transcript: $(VENV)/.dev models $(PEERS)/.done ## Measure transcripts against peers: speed, WER, DER
+	@$(BIN)/python -m bench --only transcript $(ARGS)
+
 clean: ## Remove the environment and everything that was built
-	@rm -rf $(VENV) $(PYANNOTE_VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*
+	@rm -rf $(VENV) $(PYANNOTE_VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*

@@ -20,14 +20,19 @@ from bench import job_end_to_end, queue_drain, submit_latency
 from bench.child import ROOT
 from bench.findings import Benchmark, Findings, Plan
 from bench.report import table, write_json
+from bench.transcript import run as transcript
 from gpu_job.engines.whisper_backend import available_cores
 
 BENCHMARKS: dict[str, Benchmark] = {
     "job": job_end_to_end.run,
     "submit": submit_latency.run,
     "queue": queue_drain.run,
+    "transcript": transcript.run,
 }
+#: Minutes each; the others take longer and are run by name.
+_USUAL = ("job", "submit", "queue")
 _ROUNDS, _QUICK_ROUNDS = 5, 1
+_FEWER_ROUNDS = {"transcript": 3}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,9 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     print(_machine(), flush=True)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tamlil-bench-") as folder:
-        results = [_run(name, asked, Path(folder)) for name in asked.only or BENCHMARKS]
+        results = [_run(name, asked, Path(folder)) for name in asked.only or _USUAL]
     rows = [row for found in results for row in found.rows]
     write_json(rows, asked.out)
+    _tell_text("\n\n".join(found.text for found in results if found.text), asked.out)
     print(f"\n{table(rows)}\n")
     for note in (note for found in results for note in found.notes):
         print(f"- {note}")
@@ -53,8 +59,15 @@ def _run(name: str, asked: argparse.Namespace, folder: Path) -> Findings:
     print(f"{name} ...", flush=True)
     own = folder / name
     own.mkdir()
-    rounds = asked.rounds or (_QUICK_ROUNDS if asked.quick else _ROUNDS)
-    plan = Plan(folder=own, audio=asked.audio, rounds=rounds, quick=asked.quick)
+    usual = _QUICK_ROUNDS if asked.quick else _FEWER_ROUNDS.get(name, _ROUNDS)
+    plan = Plan(
+        folder=own,
+        audio=asked.audio,
+        rounds=asked.rounds or usual,
+        quick=asked.quick,
+        data=asked.data,
+        recordings=tuple(asked.recording or ()),
+    )
     try:
         return BENCHMARKS[name](plan)
     except Exception as exc:  # noqa: BLE001 - told in full; the other benchmarks still count
@@ -62,14 +75,27 @@ def _run(name: str, asked: argparse.Namespace, folder: Path) -> Findings:
         return Findings(rows=(), failures=(f"{name}: {type(exc).__name__}: {exc}",))
 
 
+def _tell_text(text: str, beside: Path) -> None:
+    """Print what is for the documentation, with the machine it was measured on, and keep it."""
+    if text:
+        text = f"{_machine()}\n\n{text}\n"
+        path = beside.with_suffix(".md")
+        path.write_text(text, encoding="utf-8")
+        print(f"\n{text}\nAlso in {path}.")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "--only", action="append", choices=BENCHMARKS, help="this one; may be given again"
     )
-    parser.add_argument("--rounds", type=_positive, help=f"of each comparison ({_ROUNDS})")
+    parser.add_argument("--rounds", type=_positive, help=f"of each ({_ROUNDS}; transcript 3)")
     parser.add_argument("--quick", action="store_true", help="less of everything, under 2 minutes")
     parser.add_argument("--audio", type=_file, help="instead of the committed sample, repeated")
+    parser.add_argument("--data", type=_folder, help="transcript: recordings with references")
+    parser.add_argument(
+        "--recording", action="append", help="transcript: this file or set; may be given again"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
     return parser
 
@@ -85,6 +111,13 @@ def _file(text: str) -> Path:
     path = Path(text).resolve()
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"no file {text}")
+    return path
+
+
+def _folder(text: str) -> Path:
+    path = Path(text).resolve()
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"no folder {text}")
     return path
 
 

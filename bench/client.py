@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,18 +23,30 @@ class Caller:
 
     http: httpx.Client
 
-    def transcribe(self, audio: Path) -> dict[str, Any]:
-        """Submit with default options and wait; returns the job as the API shows it.
+    def transcribe(
+        self,
+        audio: Path,
+        options: Mapping[str, str] | None = None,
+        *,
+        seconds: float = _LONGEST_SECONDS,
+    ) -> dict[str, Any]:
+        """Submit and wait for up to `seconds`; returns the job as the API shows it.
+
+        Options are form fields, all default without them.
 
         Raises:
-            BenchmarkBroken: refused, failed, or not over within ten minutes.
+            BenchmarkBroken: refused, failed, or not over in time.
         """
         with audio.open("rb") as file:
-            answer = self.http.post("/api/v1/transcribe/upload", files={"file": (audio.name, file)})
+            answer = self.http.post(
+                "/api/v1/transcribe/upload",
+                data=dict(options or {}),
+                files={"file": (audio.name, file)},
+            )
         if answer.status_code != 202:
             raise BenchmarkBroken(f"submit was answered {answer.status_code}: {answer.text}")
         path = f"/api/v1/jobs/{answer.json()['job_id']}"
-        deadline = time.monotonic() + _LONGEST_SECONDS
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             job: dict[str, Any] = self.http.get(path).raise_for_status().json()
             if job["status"] == "completed":
@@ -41,9 +54,13 @@ class Caller:
             if job["status"] in _OVER:
                 raise BenchmarkBroken(f"the job is {job['status']}: {job['error']}")
             time.sleep(_POLL_SECONDS)
-        raise BenchmarkBroken(f"the job is not over after {_LONGEST_SECONDS:g} seconds")
+        raise BenchmarkBroken(f"the job is not over after {seconds:g} seconds")
 
     def text(self, job: dict[str, Any]) -> str:
         """The transcript as plain text."""
+        return self.rendered(job, "text").text
+
+    def rendered(self, job: dict[str, Any], form: str) -> httpx.Response:
+        """The transcript in a format."""
         path = f"/api/v1/jobs/{job['job_id']}/transcript"
-        return self.http.get(path, params={"format": "text"}).raise_for_status().text
+        return self.http.get(path, params={"format": form}).raise_for_status()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 HEADER = (
     "ratio: above 1 ours is better, below 1 the peer is.\n"
@@ -47,10 +48,25 @@ def lower_is_better(
 
 
 def higher_is_better(
-    name: str, ours: float, peer: float, *, unit: str, target: float | None = None
+    name: str,
+    ours: float,
+    peer: float,
+    *,
+    unit: str,
+    ratio: float | None = None,
+    target: float | None = None,
 ) -> Row:
-    """Requests or jobs a second."""
-    return _compared(name, ours, peer, unit, _divided(ours, peer), target)
+    """Requests or jobs a second. `ratio` as in `lower_is_better`."""
+    found = _divided(ours, peer) if ratio is None else ratio
+    return _compared(name, ours, peer, unit, found, target)
+
+
+def no_worse(name: str, ours: float, peer: float, *, unit: str) -> Row:
+    """Errors: the target is that ours are no more than the peer's, none included."""
+    ratio = 1.0 if ours == peer else _divided(peer, ours)
+    return Row(
+        name=name, ours=ours, peer=peer, unit=unit, ratio=ratio, target=1.0, met=ours <= peer
+    )
 
 
 def measured(name: str, ours: float, *, unit: str, at_most: float | None = None) -> Row:
@@ -74,9 +90,22 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def write_json(rows: Sequence[Row], path: Path) -> None:
-    """A list of objects with exactly the fields of `Row`."""
+    """A list of objects with exactly the fields of `Row`.
+
+    What is in the file stays, but for rows of the same names, which are replaced where they stand:
+    benchmarks that were not run this time keep theirs.
+    """
+    found = {row["name"]: row for row in _earlier(path)} | {row.name: asdict(row) for row in rows}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(list(found.values()), indent=1) + "\n", encoding="utf-8")
+
+
+def _earlier(path: Path) -> list[dict[str, Any]]:
+    """The rows of an earlier run; none if there is no such file."""
+    rows: list[dict[str, Any]] = []
+    if path.is_file():
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    return rows
 
 
 def _compared(

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from bench.numbers import median_ratio, percentile
-from bench.report import HEADER, higher_is_better, lower_is_better, measured, table, write_json
+from bench.report import (
+    HEADER,
+    higher_is_better,
+    lower_is_better,
+    measured,
+    no_worse,
+    table,
+    write_json,
+)
 
 
 def test_a_ratio_above_one_means_that_ours_is_better() -> None:
@@ -85,3 +93,20 @@ def test_rounds_are_compared_one_by_one() -> None:
 def test_rounds_without_a_counterpart_are_refused() -> None:
     with pytest.raises(ValueError, match="longer"):
         median_ratio(peer=[1.0], ours=[1.0, 2.0])
+
+
+def test_rows_of_other_benchmarks_stay_and_those_of_the_same_name_are_replaced(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bench.json"
+    write_json([measured("a", 1, unit="s"), measured("b", 1, unit="s")], path)
+    write_json([measured("c", 3, unit="s"), measured("a", 2, unit="s")], path)
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    assert [(row["name"], row["ours"]) for row in rows] == [("a", 2), ("b", 1), ("c", 3)]
+
+
+@pytest.mark.parametrize(
+    ("ours", "peer", "met"), [(0.0, 0.0, True), (2.0, 2.0, True), (2.1, 2.0, False), (0.0, 1, True)]
+)
+def test_errors_may_be_as_many_as_the_peers(ours: float, peer: float, met: bool) -> None:  # noqa: FBT001 - a parameter
+    assert no_worse("errors", ours, peer, unit="%").met is met

@@ -1,0 +1,1 @@
+"""How right and how fast transcripts are: Tamlil and its peers on the same recordings."""
