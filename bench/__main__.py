@@ -16,7 +16,7 @@ import traceback
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import job_end_to_end, queue_drain, submit_latency
+from bench import job_end_to_end, long_run, queue_drain, submit_latency
 from bench.child import ROOT
 from bench.findings import Benchmark, Findings, Plan
 from bench.report import table, write_json
@@ -28,6 +28,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "submit": submit_latency.run,
     "queue": queue_drain.run,
     "transcript": transcript.run,
+    "long": long_run.run,
 }
 #: Minutes each; the others take longer and are run by name.
 _USUAL = ("job", "submit", "queue")
@@ -67,6 +68,8 @@ def _run(name: str, asked: argparse.Namespace, folder: Path) -> Findings:
         quick=asked.quick,
         data=asked.data,
         recordings=tuple(asked.recording or ()),
+        hours=tuple(asked.hours or ()),
+        sparse_hours=tuple(asked.sparse_hours or ()),
     )
     try:
         return BENCHMARKS[name](plan)
@@ -95,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=_folder, help="transcript: recordings with references")
     parser.add_argument(
         "--recording", action="append", help="transcript: this file or set; may be given again"
+    )
+    parser.add_argument(
+        "--hours", action="append", type=float, help="long: so much audio; may be given again"
+    )
+    parser.add_argument(
+        "--sparse-hours", action="append", type=float, help="long: and so much near silence"
     )
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
     return parser

@@ -11,7 +11,7 @@ from bench.child import ROOT
 from gpu_job.engines.ports import SAMPLE_RATE
 from gpu_job.steps.decode import DecodedAudio, decode
 
-_SAMPLE = ROOT / "samples" / "two_voices.flac"
+SAMPLE = ROOT / "samples" / "two_voices.flac"
 
 
 def decoded(path: Path) -> DecodedAudio:
@@ -21,7 +21,7 @@ def decoded(path: Path) -> DecodedAudio:
 
 def long_sample(target: Path, *, seconds: float) -> Path:
     """The committed sample as often as it takes, as 16-bit WAV; returns `target`."""
-    samples = decoded(_SAMPLE).samples[:]
+    samples = decoded(SAMPLE).samples[:]
     times = int(np.ceil(seconds * SAMPLE_RATE / len(samples)))
     whole = np.tile(np.clip(np.round(samples * 32768), -32768, 32767).astype("<i2"), times)
     with wave.open(str(target), "wb") as file:
