@@ -75,7 +75,7 @@ def _words(
         ours, batched, sequential = start.ours(diarize=False), start.batched(), start.sequential()
         whisperx = start.whisperx(diarize=False)
         systems: list[System] = [ours, batched, sequential, *([whisperx] if whisperx else [])]
-        warm_up(systems, _shortest(chosen), _say)
+        warm_up(systems, _sample(), _say)
         return [
             (
                 Comparison(
@@ -104,7 +104,7 @@ def _speakers(
         ours, diarizer = start.ours(diarize=True), start.own_diarizer()
         whisperx = start.whisperx(diarize=True)
         systems: list[System] = [ours, diarizer, *([whisperx] if whisperx else [])]
-        warm_up(systems, _shortest(chosen), _say)
+        warm_up(systems, _sample(), _say)
         return [
             (
                 Comparison(
@@ -129,8 +129,9 @@ def _groups(recordings: Sequence[Recording]) -> Iterator[tuple[str, list[Recordi
         yield name, list(members)
 
 
-def _shortest(recordings: Sequence[Recording]) -> Recording:
-    return min(recordings, key=lambda recording: recording.seconds)
+def _sample() -> Recording:
+    """What everybody warms up with."""
+    return next(iter(read_folder(_SAMPLES)))
 
 
 def _section(found: Comparison, loads: dict[str, float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import io
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 import pysubs2
 import pytest
 import webvtt
+from pyannote.database.util import load_rttm
 
 from shared.domain.codec import from_document
 from shared.domain.direction import strip_directional_controls
@@ -122,3 +124,21 @@ def test_a_web_subtitle_library_reads_times_text_and_voices(name: str) -> None:
     assert words_of(" ".join(caption.text for caption in captions)) == said(name)
     assert all(0 <= caption.start_in_seconds < caption.end_in_seconds for caption in captions)
     assert {caption.voice for caption in captions} == {"SPEAKER_00", "SPEAKER_01"}
+
+
+@pytest.mark.parametrize("name", ["conversation.rttm", "meeting.rttm"])
+def test_a_diarization_library_reads_every_turn(name: str) -> None:
+    found = load_rttm(GOLDEN / name)  # type: ignore[no-untyped-call]  # it has no types
+    ((_, turns),) = found.items()
+    times = [(segment.start, segment.end) for segment, _ in turns.itertracks()]
+    assert len(times) == len((GOLDEN / name).read_text("utf-8").splitlines())
+    assert all(0 <= start < end <= recording(name).duration for start, end in times)
+    assert set(turns.labels()) == {"SPEAKER_00", "SPEAKER_01"}
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.endswith(".tsv")])
+def test_a_reader_of_tables_finds_every_word_under_its_column(name: str) -> None:
+    text = (GOLDEN / name).read_text("utf-8")
+    rows = list(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert words_of(" ".join(row["text"] for row in rows)) == said(name)
+    assert all(0 <= int(row["start"]) < int(row["end"]) for row in rows)
