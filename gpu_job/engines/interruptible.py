@@ -57,6 +57,11 @@ def raise_stopped() -> None:
     raise Stopped(msg)
 
 
+def tells_of_memory(exc: Exception) -> bool:
+    """Whether memory ran out: native libraries tell their faults apart only by text."""
+    return any(word in str(exc).lower() for word in _EXHAUSTED)
+
+
 @contextmanager
 def engine_errors(engine: str) -> Iterator[None]:
     """Translate what native libraries raise.
@@ -70,8 +75,7 @@ def engine_errors(engine: str) -> Iterator[None]:
         msg = f"{engine} ran out of memory"
         raise WorkerError(msg, code="out_of_memory") from exc
     except (RuntimeError, ValueError) as exc:
-        # Native libraries tell their faults apart only by text.
-        exhausted = any(word in str(exc).lower() for word in _EXHAUSTED)
+        exhausted = tells_of_memory(exc)
         msg = f"{engine} ran out of memory" if exhausted else f"{engine} failed: {exc}"
         code = "out_of_memory" if exhausted else "engine_failed"
         raise WorkerError(msg[:500], code=code) from exc

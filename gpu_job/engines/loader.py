@@ -11,8 +11,8 @@ from gpu_job.engines.embedded_diarizer import EmbeddedDiarizer
 from gpu_job.engines.embedding import load_embedder
 from gpu_job.engines.faster_whisper_engine import FasterWhisperTranscriber
 from gpu_job.engines.ports import Diarizer, Transcriber
-from gpu_job.engines.pyannote_backend import load_pipeline
 from gpu_job.engines.pyannote_diarizer import PyannoteDiarizer
+from gpu_job.engines.pyannote_loading import load_pipeline
 from gpu_job.engines.segmentation import load_segmenter
 from gpu_job.engines.silero_vad import SileroVad
 from gpu_job.engines.whisper_backend import FasterWhisperBackend

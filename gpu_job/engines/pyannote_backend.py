@@ -1,97 +1,21 @@
-"""The thin layer over pyannote.audio 4: load a pipeline, run it, run its clustering again.
-
-`Pipeline.from_pretrained` reads a folder whose ``config.yaml`` names its networks as
-``$model/<subfolder>``; nothing is fetched then. Telemetry is switched off before the import.
-"""
+"""The thin layer over a loaded pipeline of pyannote.audio 4: run it, run its clustering again."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import pickle
+import logging
 import threading
-import warnings
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gpu_job.engines.interruptible import engine_errors
+from gpu_job.engines.interruptible import tells_of_memory
 from gpu_job.engines.ports import SAMPLE_RATE, Audio
 from gpu_job.engines.pyannote_diarizer import Grouping, Labelled, OnBatch
 from gpu_job.engines.pyannote_voices import PyannoteVoices, Window
-from gpu_job.engines.whisper_backend import available_cores
-from shared.domain.errors import WorkerError
 from shared.domain.options import DiarizationArgs
 
-CONFIG = "config.yaml"
-#: What a folder raises that lacks a file, a key or a class, or whose checkpoint is damaged.
-_LOAD_FAULTS = (
-    OSError,
-    EOFError,
-    LookupError,
-    ImportError,
-    AttributeError,
-    TypeError,
-    pickle.UnpicklingError,
-)
-
-
-def load_pipeline(
-    folder: Path, *, device: str, threads: int, token: str | None = None
-) -> PyannotePipeline:
-    """Load a pipeline's folder onto a device (``auto`` is the GPU when torch sees one).
-
-    `token` is for networks that the configuration names on the hub; community-1 names none.
-
-    Raises:
-        WorkerError: the extra ``gpu`` is not installed, there is no such device, or the folder
-            holds no pipeline.
-    """
-    torch, pipeline_class = _libraries()
-    chosen = _device(torch, device)
-    if chosen == "cpu":
-        torch.set_num_threads(threads or available_cores())
-    config = folder / CONFIG
-    try:
-        name = hashlib.sha256(config.read_bytes()).hexdigest()
-        with engine_errors("pyannote"):
-            loaded = pipeline_class.from_pretrained(str(folder), token=token)
-    except _LOAD_FAULTS as exc:
-        msg = f"no pyannote pipeline can be loaded from {folder}: {exc}"
-        raise WorkerError(msg[:500], code="engine_failed") from exc
-    if loaded is None:
-        msg = f"pyannote found no pipeline in {folder}"
-        raise WorkerError(msg, code="engine_failed")
-    with engine_errors("pyannote"):
-        loaded.to(torch.device(chosen))
-    return PyannotePipeline(pipeline=name, loaded=loaded)
-
-
-def _libraries() -> tuple[Any, Any]:
-    # Its import starts the exporter: the switch must come first. Nobody is told what is run here.
-    os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
-    try:
-        with warnings.catch_warnings():
-            # It warns at length that it can't decode files; it is given samples.
-            warnings.simplefilter("ignore")
-            import torch
-            from pyannote.audio import Pipeline
-    except (ImportError, OSError) as exc:
-        msg = f"the diarizer pyannote can't be imported (pip install 'tamlil[gpu]'): {exc}"
-        raise WorkerError(msg[:500], code="engine_failed", retryable=False) from exc
-    return torch, Pipeline
-
-
-def _device(torch: Any, device: str) -> str:
-    seen = bool(torch.cuda.is_available())
-    if device == "auto":
-        return "cuda" if seen else "cpu"
-    if device == "cuda" and not seen:
-        msg = "TAMLIL_DEVICE is cuda and torch sees no CUDA device"
-        raise WorkerError(msg, code="engine_failed", retryable=False)
-    return device
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,7 +46,7 @@ class PyannotePipeline:
         file = {"waveform": torch.from_numpy(waveform)[None], "sample_rate": SAMPLE_RATE}
         with self._lock:
             try:
-                output = self.loaded(file, hook=hook, **_limits(args))
+                output = self._run(file, hook, args)
             except ValueError:
                 # k-means is asked for more speakers than there are voice prints.
                 voices = self._voices(heard, len(waveform) / SAMPLE_RATE)
@@ -130,6 +54,32 @@ class PyannotePipeline:
                     raise
                 return self._group(voices, args), voices
         return _grouping(output), self._voices(heard, len(waveform) / SAMPLE_RATE)
+
+    def _run(self, file: dict[str, Any], hook: Any, args: DiarizationArgs) -> Any:
+        """Run the pipeline; with half the batches when memory runs out, as often as that helps."""
+        import torch
+
+        while (output := self._attempt(file, hook, args)) is None:
+            torch.cuda.empty_cache()  # here nothing refers to the failed run any more
+        return output
+
+    def _attempt(self, file: dict[str, Any], hook: Any, args: DiarizationArgs) -> Any:
+        try:
+            return self.loaded(file, hook=hook, **_limits(args))
+        except RuntimeError as exc:
+            if not tells_of_memory(exc) or not self._halve_batches():
+                raise
+            _log.warning("memory ran out; the diarizer's batches are halved")
+            return None
+
+    def _halve_batches(self) -> bool:
+        """Go on with smaller batches, also in later jobs; False when they are single already."""
+        sizes = (self.loaded.segmentation_batch_size, self.loaded.embedding_batch_size)
+        if max(sizes) == 1:
+            return False
+        self.loaded.segmentation_batch_size = max(sizes[0] // 2, 1)
+        self.loaded.embedding_batch_size = max(sizes[1] // 2, 1)
+        return True
 
     def group(self, voices: PyannoteVoices, args: DiarizationArgs) -> Grouping:
         """See `PyannoteBackend`."""

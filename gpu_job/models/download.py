@@ -21,7 +21,14 @@ OnBytes = Callable[[int, int | None], None]
 
 
 class DownloadFailed(Exception):
-    """This address did not give the file; another source may. Never leaves `gpu_job.models`."""
+    """This address did not give the file; another source may. Never leaves `gpu_job.models`.
+
+    `status` is the HTTP status of a refusal, where there was one.
+    """
+
+    def __init__(self, detail: str, *, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +85,7 @@ class Downloader:
                 return None
             if not answer.is_success:
                 msg = f"{urlsplit(url).hostname} answered {answer.status_code}"
-                raise DownloadFailed(msg)
+                raise DownloadFailed(msg, status=answer.status_code)
             resumed = answer.status_code == HTTPStatus.PARTIAL_CONTENT
             offset = part.stat().st_size if resumed else 0
             whole = _receive(answer, part, offset, on_bytes)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 
 from gpu_job.models.archives import join_members
-from gpu_job.models.download import Downloader, OnBytes
+from gpu_job.models.download import Downloader, DownloadFailed, OnBytes
 from gpu_job.models.progress import Phase
 from shared.models.registry import FileSpec, HubSource, PackageSource
 
@@ -59,11 +60,25 @@ class HubFetcher:
         revision = self.source.revision
         for file in files:
             url = f"{self.endpoint}/{self.source.repo}/resolve/{revision}/{file.path}"
-            answer = self.downloader.fetch(
-                url, folder / file.path, headers=headers, on_bytes=_reporter(report, file.path)
-            )
+            try:
+                answer = self.downloader.fetch(
+                    url, folder / file.path, headers=headers, on_bytes=_reporter(report, file.path)
+                )
+            except DownloadFailed as exc:
+                raise self._explained(exc) from exc
             # A branch may move between two files; a commit can't.
             revision = answer.get("x-repo-commit", revision)
+
+    def _explained(self, exc: DownloadFailed) -> DownloadFailed:
+        """The hub answers 401 or 403 for a gated repository; say what opens it."""
+        if exc.status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            return exc
+        token = "that token's account" if self.token else "an account"
+        msg = (
+            f"{exc}: the repository is gated; accept its terms with {token} on the hub"
+            " and set TAMLIL_HF_TOKEN"
+        )
+        return DownloadFailed(msg, status=exc.status)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

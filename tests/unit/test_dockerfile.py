@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from shared.models.registry import find_model
+from shared.models.registry import DEFAULT_MODELS, find_model
 from shared.settings import Settings, WorkerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -204,6 +204,18 @@ def test_each_variant_names_its_device_and_diarizer() -> None:
 def test_the_models_that_are_baked_are_registered_and_hold_the_default_one() -> None:
     names = [find_model(name).name for name in arguments()["MODELS"].split()]
     assert find_model(arguments()["DEFAULT_MODEL"]).name in names
+
+
+def test_what_the_guide_tells_to_bake_is_registered() -> None:
+    guide = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
+    (models,) = re.findall(r'MODELS="([^"]+)"', guide)
+    (default,) = re.findall(r"`DEFAULT_MODEL=(\S+)`", guide)
+    names = [find_model(name).name for name in models.split()]
+    assert names == [*DEFAULT_MODELS]
+    assert default in names
+    told = set(re.findall(r"^\| `(\w+)`(?:, `(\w+)`)?(?:, `(\w+)`)? \|", guide, re.MULTILINE))
+    known = {name for row in told for name in row if name}
+    assert {text.partition("=")[0] for text in given("ARG")} <= known
 
 
 def test_the_program_runs_without_rights_and_hears_signals() -> None:

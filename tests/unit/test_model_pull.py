@@ -130,6 +130,29 @@ def test_the_hub_is_read_at_one_commit_with_the_token(server: FileServer, tmp_pa
     assert server.tokens == ["Bearer hub-token"] * 2
 
 
+def test_the_token_of_the_settings_goes_before_that_of_the_environment(
+    server: FileServer, tmp_path: Path
+) -> None:
+    """And files may lie in folders of the repository, as a pipeline's do."""
+    nested = FileSpec(path="plda/x/model.bin")
+    registry = _spec(HUB, files=(nested,))
+    server.files["/owner/toy/resolve/main/plda/x/model.bin"] = WEIGHTS
+    folder = pull("toy", tmp_path, registry, environ=_environ(server), hf_token="ours")
+    assert (folder / "plda" / "x" / "model.bin").read_bytes() == WEIGHTS
+    assert server.tokens == ["Bearer ours"]
+    assert verify("toy", tmp_path, registry).installed
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_gated_repository_says_what_opens_it(
+    server: FileServer, tmp_path: Path, status: int
+) -> None:
+    server.statuses.append(status)
+    with pytest.raises(ModelUnavailable, match=r"gated; accept .* TAMLIL_HF_TOKEN") as caught:
+        pull("toy", tmp_path, _spec(HUB), environ=_environ(server), hf_token="hf_sesame")
+    assert "hf_sesame" not in caught.value.detail
+
+
 def test_wrong_bytes_are_dropped_and_the_next_source_is_tried(
     server: FileServer, tmp_path: Path
 ) -> None:

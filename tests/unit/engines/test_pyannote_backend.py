@@ -14,8 +14,9 @@ import pytest
 
 from gpu_job.engines.loader import EngineConfig, load_pyannote
 from gpu_job.engines.ports import never
-from gpu_job.engines.pyannote_backend import PyannotePipeline, load_pipeline
+from gpu_job.engines.pyannote_backend import PyannotePipeline
 from gpu_job.engines.pyannote_diarizer import PyannoteDiarizer
+from gpu_job.engines.pyannote_loading import load_pipeline
 from shared.domain.errors import WorkerError
 from shared.domain.options import DiarizationArgs
 from tests.support.whisper import silence
@@ -57,6 +58,9 @@ class LoadedPipeline:
     calls: list[dict[str, Any]] = field(default_factory=list)
     files: list[dict[str, Any]] = field(default_factory=list)
     device: str = ""
+    segmentation_batch_size: int = 4
+    embedding_batch_size: int = 32
+    fits: int = 32
 
     def to(self, device: str) -> None:
         self.device = device
@@ -70,6 +74,8 @@ class LoadedPipeline:
 
     def __call__(self, file: dict[str, Any], *, hook: Any, **limits: int) -> Any:
         self.files.append(file)
+        if self.embedding_batch_size > self.fits:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         data = np.ones((2, 4, 1), dtype=np.float32)
         hook("segmentation", None, total=2, completed=1)
         hook("segmentation", Feature(data, SlidingWindow()), file=file)
@@ -111,7 +117,7 @@ class Libraries:
         torch.from_numpy = lambda values: values
         torch.device = str
         torch.set_num_threads = self.threads.append
-        torch.cuda = types.SimpleNamespace(is_available=lambda: self.cuda)
+        torch.cuda = types.SimpleNamespace(is_available=lambda: self.cuda, empty_cache=lambda: None)
         pyannote: Any = types.ModuleType("pyannote")
         audio: Any = types.ModuleType("pyannote.audio")
         audio.Pipeline = types.SimpleNamespace(from_pretrained=self.from_pretrained)
@@ -249,6 +255,29 @@ def test_more_speakers_than_voice_prints_are_cut_to_what_can_be_told_apart(
     )
     assert len({turn.speaker for turn in found.turns}) == 2
     assert loaded.calls == [{"num_speakers": 9}, {"num_speakers": 2}]
+
+
+def test_when_memory_runs_out_batches_are_halved_until_they_fit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Libraries().install(monkeypatch)
+    loaded = LoadedPipeline(fits=8)
+    grouping, _ = backend(loaded).listen(silence(4), DiarizationArgs(), lambda *_: None)
+    assert len(grouping.turns) == 2
+    assert (loaded.segmentation_batch_size, loaded.embedding_batch_size) == (1, 8)
+    assert len(loaded.files) == 3
+
+
+def test_memory_that_holds_no_single_batch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    Libraries().install(monkeypatch)
+    loaded = LoadedPipeline(fits=0)
+    diarizer = PyannoteDiarizer(backend=backend(loaded))
+    with pytest.raises(WorkerError) as caught:
+        diarizer.diarize(
+            silence(4), DiarizationArgs(), on_progress=lambda _: None, should_stop=never
+        )
+    assert caught.value.code == "out_of_memory"
+    assert loaded.embedding_batch_size == 1
 
 
 def test_another_fault_of_the_pipeline_is_not_taken_for_that(
