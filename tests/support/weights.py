@@ -10,6 +10,8 @@ import pytest
 
 from gpu_job.engines.loader import EngineCache, EngineConfig
 from gpu_job.models.cache import inspect
+from gpu_job.models.pull import pull
+from shared.domain.errors import ModelUnavailable
 from shared.models.registry import find_model
 from shared.settings import Settings
 
@@ -28,7 +30,19 @@ def require(*names: str) -> None:
     ]
     if not missing:
         return
-    message = f"no weights of {', '.join(missing)} in {models_dir()}: run `make models`"
+    absent(f"no weights of {', '.join(missing)} in {models_dir()}: run `make models`")
+
+
+def pulled(name: str) -> None:
+    """Bring weights that not everybody has here; skip a test where they can't be had."""
+    try:
+        pull(name, models_dir())
+    except ModelUnavailable as exc:
+        absent(exc.detail)
+
+
+def absent(message: str) -> None:
+    """Skip a test for want of a file; in CI that is a failure, not a skip."""
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(message)
     pytest.skip(message)
