@@ -17,7 +17,7 @@ from gpu_job.models.cache import hash_file
 from gpu_job.models.download import Downloader, DownloadFailed
 from gpu_job.models.package_index import http_client, index_finder
 from gpu_job.models.pip_config import read_package_index
-from gpu_job.models.sources import PackageFetcher
+from gpu_job.models.sources import Fetcher, PackageFetcher
 from shared.models.registry import FileSpec, PackageSource
 
 _CLIPS = "pytest-audioeval==0.1.3"  # MIT
@@ -94,7 +94,7 @@ def _fetch(raw: Path) -> None:
             _take(fetcher, files, raw / name)
 
 
-def _take(fetcher: PackageFetcher, files: Mapping[str, str], target: Path) -> None:
+def _take(fetcher: Fetcher, files: Mapping[str, str], target: Path) -> None:
     specs = tuple(FileSpec(path=path, sha256=digest) for path, digest in files.items())
     for spec in specs:
         (target / spec.path).parent.mkdir(parents=True, exist_ok=True)

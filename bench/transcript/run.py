@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
+from typing import Any
+
+import httpx
 
 from bench.child import ROOT
 from bench.findings import BenchmarkBroken, Findings, Plan
@@ -22,13 +25,26 @@ _AUDIO = ROOT / "build" / "bench-audio"
 _LONG_SECONDS = 180.0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Result:
+    """A set that was compared, and how long each system took to load."""
+
+    comparison: Comparison
+    loads: Mapping[str, float]
+
+
 def run(plan: Plan) -> Findings:
     """First the words, then the speakers; each system is started once and warmed up."""
     recordings = _chosen(plan)
     peers = PEERS / "bin" / "python" if (PEERS / ".done").is_file() else None
-    found = [*_words(plan, recordings, peers), *_speakers(plan, recordings, peers)]
-    rows = tuple(row for each, _ in found for row in rows_of(each))
-    text = "\n\n".join(_section(each, loads) for each, loads in found)
+    results: list[_Result] = []
+    failures: list[str] = []
+    for part in (_words, _speakers):
+        with ExitStack() as stack:
+            start = Starter(stack=stack, folder=plan.folder, peers=peers)
+            part(plan, recordings, start, results, failures)
+    rows = tuple(row for result in results for row in rows_of(result.comparison))
+    text = "\n\n".join(_section(result) for result in results)
     notes: tuple[str, ...] = (
         (
             f"transcript: {plan.rounds} rounds, systems in turn on each recording; medians,"
@@ -39,9 +55,9 @@ def run(plan: Plan) -> Findings:
             " not given: it does less than the others."
         ),
     )
-    if not all(each.whisperx for each, _ in found):
+    if not all(result.comparison.whisperx for result in results):
         notes += ("transcript: WITHOUT whisperX where it is not listed: it can't be had here.",)
-    return Findings(rows=rows, notes=notes, text=text)
+    return Findings(rows=rows, notes=notes, text=text, failures=tuple(failures))
 
 
 def _chosen(plan: Plan) -> tuple[Recording, ...]:
@@ -65,60 +81,72 @@ def _long(plan: Plan) -> Iterator[Recording]:
 
 
 def _words(
-    plan: Plan, recordings: Sequence[Recording], peers: Path | None
-) -> list[tuple[Comparison, dict[str, float]]]:
+    plan: Plan,
+    recordings: Sequence[Recording],
+    start: Starter,
+    results: list[_Result],
+    failures: list[str],
+) -> None:
+    """Everybody transcribes what has a text."""
     chosen = [recording for recording in recordings if recording.text]
     if not chosen:
-        return []
-    with ExitStack() as stack:
-        start = Starter(stack=stack, folder=plan.folder, peers=peers)
-        ours, batched, sequential = start.ours(diarize=False), start.batched(), start.sequential()
-        whisperx = start.whisperx(diarize=False)
-        systems: list[System] = [ours, batched, sequential, *([whisperx] if whisperx else [])]
-        warm_up(systems, _sample(), _say)
-        return [
-            (
-                Comparison(
-                    group=group,
-                    recordings=members,
-                    totals=in_turn(systems, members, plan.rounds, _say),
-                    ours=ours.name,
-                    batched=batched.name,
-                    sequential=sequential.name,
-                    whisperx=whisperx.name if whisperx else None,
-                ),
-                {system.name: system.load_seconds for system in systems},
-            )
-            for group, members in _groups(chosen)
-        ]
+        return
+    ours, batched, sequential = start.ours(diarize=False), start.batched(), start.sequential()
+    whisperx = start.whisperx(diarize=False)
+    names = {
+        "ours": ours.name,
+        "batched": batched.name,
+        "sequential": sequential.name,
+        "whisperx": whisperx.name if whisperx else None,
+    }
+    systems: list[System] = [ours, batched, sequential, *([whisperx] if whisperx else [])]
+    _compare(plan, chosen, systems, names, results, failures)
 
 
 def _speakers(
-    plan: Plan, recordings: Sequence[Recording], peers: Path | None
-) -> list[tuple[Comparison, dict[str, float]]]:
+    plan: Plan,
+    recordings: Sequence[Recording],
+    start: Starter,
+    results: list[_Result],
+    failures: list[str],
+) -> None:
+    """Who can tell speakers apart does so where they are known."""
     chosen = [recording for recording in recordings if recording.turns]
     if not chosen:
-        return []
-    with ExitStack() as stack:
-        start = Starter(stack=stack, folder=plan.folder, peers=peers)
-        ours, diarizer = start.ours(diarize=True), start.own_diarizer()
-        whisperx = start.whisperx(diarize=True)
-        systems: list[System] = [ours, diarizer, *([whisperx] if whisperx else [])]
-        warm_up(systems, _sample(), _say)
-        return [
-            (
-                Comparison(
-                    group=group,
-                    recordings=members,
-                    totals=in_turn(systems, members, plan.rounds, _say),
-                    ours=ours.name,
-                    diarizer=diarizer.name,
-                    whisperx=whisperx.name if whisperx else None,
-                ),
-                {system.name: system.load_seconds for system in systems},
+        return
+    ours, diarizer = start.ours(diarize=True), start.own_diarizer()
+    whisperx = start.whisperx(diarize=True)
+    names = {
+        "ours": ours.name,
+        "diarizer": diarizer.name,
+        "whisperx": whisperx.name if whisperx else None,
+    }
+    systems: list[System] = [ours, diarizer, *([whisperx] if whisperx else [])]
+    _compare(plan, chosen, systems, names, results, failures)
+
+
+def _compare(
+    plan: Plan,
+    recordings: Sequence[Recording],
+    systems: Sequence[System],
+    names: Mapping[str, Any],
+    results: list[_Result],
+    failures: list[str],
+) -> None:
+    """Set by set: what breaks in one leaves the figures of those before it."""
+    warm_up(systems, _sample(), _say)
+    for group, members in _groups(recordings):
+        try:
+            totals = in_turn(systems, members, plan.rounds, _say)
+        except (BenchmarkBroken, httpx.HTTPError, OSError) as exc:
+            failures.append(f"transcript {group}: {type(exc).__name__}: {exc}")
+            continue
+        results.append(
+            _Result(
+                comparison=Comparison(group=group, recordings=members, totals=totals, **names),
+                loads={system.name: system.load_seconds for system in systems},
             )
-            for group, members in _groups(chosen)
-        ]
+        )
 
 
 def _groups(recordings: Sequence[Recording]) -> Iterator[tuple[str, list[Recording]]]:
@@ -134,8 +162,9 @@ def _sample() -> Recording:
     return next(iter(read_folder(_SAMPLES)))
 
 
-def _section(found: Comparison, loads: dict[str, float]) -> str:
+def _section(result: _Result) -> str:
     """Markdown of one set, as it stands in docs/quality.md."""
+    found = result.comparison
     seconds = sum(recording.seconds for recording in found.recordings)
     files = len(found.recordings)
     what = "diarized" if found.diarizer else "words"
@@ -145,7 +174,7 @@ def _section(found: Comparison, loads: dict[str, float]) -> str:
         systems_table(found),
         ratios_table(found),
         "Models loaded in, not counted above: "
-        + "; ".join(f"{name} {taken:.1f} s" for name, taken in loads.items())
+        + "; ".join(f"{name} {taken:.1f} s" for name, taken in result.loads.items())
         + ".",
     ]
     return "\n\n".join(part for part in parts if part)
