@@ -15,9 +15,9 @@ from itertools import pairwise
 
 from shared.domain.transcript import Transcript
 from shared.formats.base import RenderOptions
-from shared.formats.lines import reach, wrap_evenly
+from shared.formats.lines import reach, unit_width, wrap_evenly
 from shared.formats.punctuation import ends_clause, ends_sentence
-from shared.formats.units import Unit, join, segment_units
+from shared.formats.units import Unit, join, segment_units, visible_length
 
 CUE_OPTIONS = frozenset({
     "max_line_width", "max_lines", "max_chars_per_second", "max_cue_seconds"
@@ -77,7 +77,7 @@ class Cue:
     @property
     def length(self) -> int:
         """Characters to read, a line's end counted as a space."""
-        return len(" ".join(self.texts))
+        return visible_length(" ".join(self.texts))
 
 
 def cut_cues(transcript: Transcript, limits: CueLimits) -> list[Cue]:
@@ -159,7 +159,7 @@ def _partition(run: list[Unit], limits: CueLimits, until: float) -> list[list[Un
             last = run[end - 1]
             if end > start + 1 and last.end - run[start].start > limits.seconds:
                 break
-            used += len(last.text) + last.spaced
+            used += unit_width(last, is_first=False)
             shown = min(leaves[end - 1] - run[start].start, limits.seconds)
             # One for being a cue, the share of it left empty, where it ends, and haste.
             cost = best[start] + 1.0 + max(0.0, 1 - used / capacity) ** 2 + endings[end - 1]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from shared.formats.units import Unit
+from shared.formats.units import Unit, visible_length
 
 
 def unit_width(unit: Unit, *, is_first: bool) -> int:
     """Characters that a unit takes, with the space before it unless it opens a line."""
-    return len(unit.text) + (unit.spaced and not is_first)
+    return visible_length(unit.text) + (unit.spaced and not is_first)
 
 
 def reach(units: Sequence[Unit], start: int, *, width: int, lines: int, lead: int) -> Iterator[int]:

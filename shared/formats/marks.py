@@ -6,12 +6,19 @@ at the start of the line mends the first only; an embedding (U+202B … U+202C) 
 mends both, whatever the player assumes. Isolates would do the same, but renderers older than
 Unicode 6.3 show them as boxes. WebVTT lays each line out by its first letter
 (https://www.w3.org/TR/webvtt1/#applying-css-properties), so a mark before that is enough there.
+By the same rule a left-to-right line that begins with a Hebrew name needs one, in WebVTT and
+wherever a player or editor looks at the first letter.
+
+Inside a right-to-left line signs that belong to a Latin word or a number would change sides
+("C++" to "++C", "-5" to "5-"); a mark beside them holds them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 
 from shared.domain.direction import (
     first_letter_is_right_to_left,
@@ -23,6 +30,10 @@ from shared.formats.units import fold
 
 LRM, RLM = "\u200e", "\u200f"
 RLE, PDF = "\u202b", "\u202c"
+
+_SIGNS_AFTER_LATIN = re.compile(rf"(?<=[A-Za-z])[+#]+(?![\w+#{LRM}])")
+#: A sign before a number, at the start of a word (after one of karaoke's times as well).
+_SIGN_BEFORE_NUMBER = re.compile(rf"(?<![^\s(>{RLE}{RLM}])[-+\u2212](?=\d)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,15 +73,34 @@ def visible_lead(speaker: str) -> str:
     return f"{fold(speaker).strip()}: "
 
 
-def embed(lines: Sequence[str], *, rtl: bool) -> list[str]:
-    """Put each right-to-left line into an embedding of its own; doing it twice changes nothing."""
+def embed(lines: Sequence[str], *, rtl: bool, on: bool = True) -> list[str]:
+    """Put each right-to-left line into an embedding of its own; doing it twice changes nothing.
+
+    A left-to-right one that begins with a letter of the other direction gets a mark, if marks are
+    on.
+    """
     if not rtl:
-        return list(lines)
-    return [f"{RLE}{line.strip(RLE + PDF)}{PDF}" for line in lines]
+        return [_open_left(line) if on else line for line in lines]
+    return [f"{RLE}{_hold_signs(line.strip(RLE + PDF))}{PDF}" for line in lines]
 
 
-def open_lines(lines: Sequence[str], *, rtl: bool) -> list[str]:
-    """Begin each right-to-left line with a mark; doing it twice changes nothing."""
+def open_lines(lines: Sequence[str], *, rtl: bool, on: bool = True) -> list[str]:
+    """Begin each right-to-left line with a mark; doing it twice changes nothing.
+
+    A left-to-right one gets its mark where it begins with a letter of the other direction. Lines
+    may hold WebVTT's escapes and times.
+    """
     if not rtl:
-        return list(lines)
-    return [f"{RLM}{line.lstrip(RLM)}" for line in lines]
+        return [_open_left(line) if on else line for line in lines]
+    return [f"{RLM}{_hold_signs(line.lstrip(RLM))}" for line in lines]
+
+
+def _open_left(line: str) -> str:
+    """Say of a line that its first letter does not decide."""
+    is_misleading = not line.startswith(LRM) and first_letter_is_right_to_left(unescape(line))
+    return f"{LRM}{line}" if is_misleading else line
+
+
+def _hold_signs(line: str) -> str:
+    line = _SIGNS_AFTER_LATIN.sub(rf"\g<0>{LRM}", line)
+    return _SIGN_BEFORE_NUMBER.sub(rf"{LRM}\g<0>", line)

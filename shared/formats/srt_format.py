@@ -33,7 +33,7 @@ def _render_cue(number: int, cue: Cue, marks: Marks, *, named: bool) -> str:
     rtl = marks.wants(" ".join(cue.texts))
     first, *others = cue.texts
     lead = marks.lead(cue.speaker, rtl=rtl) if named else ""
-    text = "\n".join(embed([lead + first, *others], rtl=rtl))
+    text = "\n".join(embed([lead + first, *others], rtl=rtl, on=marks.on))
     safe = _TAG.sub("\u2039\\1\u203a", _ARROW.sub("→", text))
     return f"{number}\n{start} --> {end}\n{safe}\n"
 

@@ -38,7 +38,7 @@ def lay_out(paragraph: Paragraph, options: RenderOptions, marks: Marks, *, named
         wrapped = wrap(paragraph.units, width=options.max_line_width, lead=lead)
         lines = [join(line) for line in wrapped]
     lines[0] = marks.lead(speaker, rtl=rtl) + lines[0]
-    return "\n".join(embed(lines, rtl=rtl))
+    return "\n".join(embed(lines, rtl=rtl, on=marks.on))
 
 
 FORMAT = Format(

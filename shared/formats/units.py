@@ -77,6 +77,18 @@ def segment_units(segment: Segment) -> list[Unit]:
     return _monotone(_glue(pieces), segment)
 
 
+def visible_length(text: str) -> int:
+    """How many places on a line the text takes: vowel points and invisible characters take none."""
+    if text.isascii():
+        return len(text)
+    return sum(not _is_unseen(char) for char in text)
+
+
+@lru_cache(maxsize=16_384)
+def _is_unseen(char: str) -> bool:
+    return unicodedata.category(char) in ("Mn", "Me", "Cf")
+
+
 def join(units: Sequence[Unit]) -> str:
     """The units' text as one line, without a leading space."""
     return "".join(f" {unit.text}" if unit.spaced else unit.text for unit in units).strip(" ")

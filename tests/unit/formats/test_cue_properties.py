@@ -13,6 +13,7 @@ from shared.domain.transcript import Segment, Transcript
 from shared.formats import RenderOptions
 from shared.formats.cues import CueLimits, cut_cues
 from shared.formats.paragraphs import lay_paragraphs
+from shared.formats.units import visible_length
 from tests.support.transcripts import rendered, transcript_of, word
 
 # No deadline: what is measured here is not speed, and the machine may be busy.
@@ -89,7 +90,7 @@ def test_no_cue_passes_its_limits_but_for_a_single_longer_word(
         for line, text in zip(cue.lines, cue.texts, strict=True):
             assert text.strip()
             assert "\n" not in text
-            assert len(lead + text) <= limits.width or len(line) == 1
+            assert visible_length(lead + text) <= limits.width or len(line) == 1
             lead = ""
 
 
@@ -164,7 +165,7 @@ def test_paragraphs_lose_no_word_and_pass_no_limit(
     found = lay_paragraphs(transcript, options)
     assert squeezed("".join(each.text for each in found)) == squeezed(transcript.text)
     for each in found:
-        assert len(each.text) <= most or len(each.units) == 1
+        assert visible_length(each.text) <= most or len(each.units) == 1
         assert {unit.speaker for unit in each.units} == {each.speaker}
         assert each.start <= each.end
     for before, after in pairwise(found):

@@ -137,3 +137,42 @@ def test_left_to_right_text_carries_no_marks() -> None:
     marks = Marks(language="en", on=True)
     assert not marks.wants("Hello.")
     assert marks.lead("SPEAKER_00", rtl=False) == "SPEAKER_00: "
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("אני כותב ב-C++ כל יום.", ".םוי לכ C++-ב בתוכ ינא"),
+        ("שפת C# טובה.", ".הבוט C# תפש"),
+        ("בלילה -5 מעלות.", ".תולעמ -5 הלילב"),
+        ("-5 מעלות.", ".תולעמ -5"),
+        ("ירידה של 50% ועליה של $7.", ".$7 לש הילעו 50% לש הדירי"),
+        ("טלפון 050-123-4567, בין 10:30-12:00.", ".10:30-12:00 ןיב ,050-123-4567 ןופלט"),
+        ("עלה ב-15.", ".15-ב הלע"),
+    ],
+)
+@pytest.mark.parametrize("base", ["L", "R"])
+def test_signs_stay_on_their_side_of_latin_words_and_numbers(
+    text: str, shown: str, base: str
+) -> None:
+    assert seen(srt_line(text), base) == shown
+
+
+@pytest.mark.parametrize("format_name", ["srt", "vtt", "text"])
+def test_a_left_to_right_line_that_begins_with_a_hebrew_name_is_not_turned_around(
+    format_name: str,
+) -> None:
+    transcript = transcript_of(spoken("דנה said hello & left."), language="en")
+    line = rendered(transcript, format_name, WIDE).rstrip().splitlines()[-1]
+    by_first_letter = strip_directional_controls(get_display(line))
+    assert by_first_letter.replace("&amp;", "&") == "הנד said hello & left."
+    bare = rendered(transcript, format_name, RenderOptions(directional_marks=False))
+    assert strip_directional_controls(bare) == bare
+
+
+def test_vowel_points_take_no_place_on_a_line() -> None:
+    pointed, bare = "בְּרֵאשִׁית בָּרָא אֱלֹהִים אֵת הַשָּׁמַיִם", "בראשית ברא אלהים את השמים"
+    options = RenderOptions(max_line_width=len(bare), directional_marks=False)
+    for text in (pointed, bare):
+        cue = rendered(transcript_of(spoken(text), language="he"), "srt", options).rstrip()
+        assert cue.splitlines()[2:] == [text]

@@ -1,4 +1,7 @@
-"""Two recordings in every format, byte for byte: an English talk and a Hebrew meeting."""
+"""Recordings rendered, byte for byte: an English talk and a Hebrew meeting in every format.
+
+Where direction matters there are an Arabic interview and a Yiddish market as well.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 import pysubs2
 import pytest
 import webvtt
+from bidi import get_display
 from pyannote.database.util import load_rttm
 
 from shared.domain.codec import from_document
@@ -60,7 +64,16 @@ CASES = {
     "meeting.tsv": ("tsv", RenderOptions()),
     "meeting.rttm": ("rttm", RenderOptions()),
     "meeting.docx.xml": ("docx", RenderOptions()),
+    "interview.srt": ("srt", RenderOptions()),
+    "interview.txt": ("text", RenderOptions()),
+    "interview.vtt": ("vtt", RenderOptions()),
+    "interview.karaoke.vtt": ("vtt", RenderOptions(karaoke=True)),
+    "market.srt": ("srt", RenderOptions()),
+    "market.narrow.srt": ("srt", RenderOptions(max_line_width=24)),
+    "market.txt": ("text", RenderOptions()),
+    "market.vtt": ("vtt", RenderOptions()),
 }
+RIGHT_TO_LEFT = ("meeting", "interview", "market")
 
 
 # pysubs2 takes a line with two of karaoke's times for the times of a cue.
@@ -96,6 +109,48 @@ def test_each_format_has_a_golden_file(name: str) -> None:
 def test_only_subtitles_and_text_carry_directional_marks(name: str) -> None:
     text = rendering(f"meeting.{name}").decode()
     assert strip_directional_controls(text) == text
+
+
+def seen(line: str, base: str | None = None) -> str:
+    """What stands on the screen from left to right; by the first letter unless a base is given."""
+    return strip_directional_controls(get_display(line, base_dir=base))
+
+
+def visible_lines(name: str) -> list[str]:
+    lines = [re.sub("<[^>]*>", "", line) for line in rendering(name).decode().splitlines()]
+    bodies = [html.unescape(line) for line in lines if "-->" not in line]
+    return [line for line in bodies if re.search("[\u0590-\u06ff]", line)]
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in CASES if n.startswith(RIGHT_TO_LEFT) and n.endswith((".srt", ".txt"))]
+)
+def test_a_marked_line_looks_the_same_whatever_a_player_goes_by(name: str) -> None:
+    looks = [(seen(line), seen(line, "L"), seen(line, "R")) for line in visible_lines(name)]
+    differing = [look for look in looks if len(set(look)) > 1]
+    # Without marks it depends on the player: so the marks are what this is about.
+    assert bool(differing) is ("unmarked" in name)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in CASES if n.startswith(RIGHT_TO_LEFT) and n.endswith(".vtt")]
+)
+def test_a_web_player_goes_by_the_mark_at_the_start_of_a_line(name: str) -> None:
+    for line in visible_lines(name):
+        assert line.startswith("\u200f")
+        assert seen(line) == seen(line, "R")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("interview.txt", "؟Python 3.11 مأ C++ مدختسن له :SPEAKER_01"),
+        ("interview.vtt", "؟Python 3.11 مأ C++ مدختسن له"),
+    ],
+)
+def test_a_reader_sees_latin_words_and_numbers_in_their_own_order(name: str, shown: str) -> None:
+    found = [seen(line, None if name.endswith(".vtt") else "L") for line in visible_lines(name)]
+    assert shown in found
 
 
 def words_of(text: str) -> list[str]:
