@@ -92,6 +92,16 @@ def test_options_reach_the_job(command: Command, running: Running, audio: Path) 
     assert job["source"]["filename"] == "call.wav"
 
 
+def test_switches_of_language_are_asked_for_by_a_flag(
+    command: Command, running: Running, audio: Path
+) -> None:
+    assert command.run("transcribe", audio, "--multilingual", *at(running)).exit_code == 0
+    (job,) = running.http.get("/api/v1/jobs").json()["jobs"]
+    assert job["options"]["multilingual"] is True
+    both = command.run("transcribe", audio, "--multilingual", "-l", "he", *at(running))
+    assert (both.exit_code, "contradiction" in both.stderr) == (1, True)
+
+
 def test_several_formats_are_written_into_a_folder(
     command: Command, running: Running, audio: Path, tmp_path: Path
 ) -> None:

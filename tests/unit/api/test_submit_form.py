@@ -36,7 +36,7 @@ def test_options_come_as_fields(api: Api, acme: httpx.Client) -> None:
         "vad": "0",
         "beam_size": "3",
         "temperature": "[0, 0.4]",
-        "language": "he",
+        "multilingual": "on",
         "recording_id": "123",
         "metadata": json.dumps({"לקוח": "כהן"}),
         "webhook_url": "https://hooks.example.com/x",
@@ -47,6 +47,7 @@ def test_options_come_as_fields(api: Api, acme: httpx.Client) -> None:
     job = api.world.deployment.platform.jobs.get(answer.json()["job_id"])
     assert (job.options.diarize, job.options.vad, job.options.beam_size) == (True, False, 3)
     assert job.options.temperature == (0.0, 0.4)
+    assert job.options.multilingual is True
     assert job.recording_id == "123"
     assert job.metadata == {"לקוח": "כהן"}
     assert job.source.filename == "הקלטה מהבוקר.mp3"

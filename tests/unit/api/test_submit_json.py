@@ -117,6 +117,17 @@ def test_every_option_reaches_the_record(api: Api, acme: httpx.Client) -> None:
     assert (job.retention_seconds, job.priority) == (60.0, -3)
 
 
+def test_a_recording_that_switches_languages_names_none(api: Api, acme: httpx.Client) -> None:
+    assert submitted(api, acme, {"url": AUDIO_URL, "multilingual": True}).options.multilingual
+    assert submitted(api, acme, {"url": AUDIO_URL}).options.multilingual is False
+    both = {"url": AUDIO_URL, "multilingual": True, "language": "he"}
+    refused = problem(acme.post("/api/v1/transcribe", json=both), 422)
+    assert (refused["code"], refused["field"]) == ("contradiction", "multilingual")
+    one = {"url": AUDIO_URL, "multilingual": True, "model": "tiny.en"}
+    refused = problem(acme.post("/api/v1/transcribe", json=one), 422)
+    assert (refused["code"], refused["field"]) == ("unsupported_option", "multilingual")
+
+
 @pytest.mark.parametrize("prefix", ["", "data:audio/wav;base64,"])
 def test_a_blob_is_stored_byte_for_byte(api: Api, acme: httpx.Client, prefix: str) -> None:
     content = bytes(range(256)) * 40

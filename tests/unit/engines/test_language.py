@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from gpu_job.engines.chunks import pack
+from gpu_job.engines.language import heard_language, spread
+from gpu_job.engines.ports import Region, never
+from tests.support.whisper import ScriptedWhisper, ramp
+
+SURE_OF = {"he": {"he": 0.99, "en": 0.01}, "en": {"en": 0.99, "he": 0.01}}
+
+
+def detected(*spans: tuple[float, float, str]) -> tuple[str, float, int]:
+    """The language and its probability of windows of speech, and how many had to be asked."""
+    regions = tuple(Region(start=start, end=end) for start, end, _ in spans)
+
+    def answer(window: Region) -> Mapping[str, float]:
+        (code,) = {code for start, end, code in spans if window.start < end and start < window.end}
+        return SURE_OF[code]
+
+    backend = ScriptedWhisper(languages=answer)
+    end = regions[-1].end + 1
+    code, probability = heard_language(backend, ramp(end), tuple(pack(regions, end)), never)
+    return code, probability, len(backend.detected)
+
+
+def test_windows_that_agree_are_believed_after_two() -> None:
+    code, probability, asked = detected(*((n * 40.0, n * 40.0 + 28, "he") for n in range(5)))
+    assert (code, asked) == ("he", 2)
+    assert probability == pytest.approx(0.99)
+
+
+def test_where_windows_disagree_the_probability_is_the_share_that_says_so() -> None:
+    code, probability, asked = detected((0, 28, "he"), (40, 68, "en"), (80, 108, "he"))
+    assert (code, asked) == ("he", 3)
+    assert probability == pytest.approx((2 * 0.99 + 0.01) / 3)
+
+
+def test_a_few_words_count_for_less_than_a_window_full() -> None:
+    code, probability, _ = detected((0, 28, "he"), (40, 42, "en"))
+    assert code == "he"
+    assert probability == pytest.approx((28 * 0.99 + 2 * 0.01) / 30)
+
+
+def test_a_greeting_in_another_language_does_not_decide() -> None:
+    spans = [(n * 40.0, n * 40.0 + 28, "he") for n in range(1, 9)]
+    code, probability, asked = detected((0, 28, "en"), *spans)
+    assert code == "he"
+    assert probability > 0.8
+    assert asked <= 5
+
+
+def test_at_most_five_windows_are_asked_and_neighbours_not_one_after_another() -> None:
+    assert [spread(count) for count in (0, 1, 2)] == [[], [0], [1, 0]]
+    found = spread(100)
+    assert len(found) == 5
+    assert abs(found[0] - found[1]) > 20
