@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from gpu_job.engines.borders import merge
 from gpu_job.engines.chunks import Window
 from gpu_job.engines.readable_segments import split_segment
+from gpu_job.engines.word_times import fit_to_speech
 from shared.domain.transcript import Segment, Word
 
 _SAME = 1e-3
@@ -35,7 +36,8 @@ class Assembly:
         self, window: Window, decoded: Sequence[Segment], following: Window | None
     ) -> Iterator[Segment]:
         """Take a window's segments, timed from its start, and yield what is final."""
-        heard = _unreported([_located(segment, window) for segment in decoded], self.done)
+        located = [_located(segment, window) for segment in decoded]
+        heard = _unreported(fit_to_speech(located, window.pauses), self.done)
         if window.overlaps and self._held:
             heard = merge(self._held, heard, window.start, self._held_end)
         self._held = []

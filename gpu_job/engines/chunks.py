@@ -58,6 +58,17 @@ class Window:
         """How much the decoder hears."""
         return sum(piece.end - piece.start for piece in self.pieces)
 
+    @property
+    def pauses(self) -> tuple[Region, ...]:
+        """Where nobody speaks: between its speech, and at its ends where silence was kept."""
+        ends = [self.start, *(region.end for region in self.speech)]
+        starts = [*(region.start for region in self.speech), self.end]
+        return tuple(
+            Region(start=end, end=start)
+            for end, start in zip(ends, starts, strict=True)
+            if start > end
+        )
+
     def samples(self, audio: Samples) -> Audio:
         """Return what the decoder hears."""
         return np.concatenate([samples_of(audio, piece) for piece in self.pieces])

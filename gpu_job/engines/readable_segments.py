@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from shared.domain.transcript import Segment, Word
 
-PAUSE_SECONDS = 1.0
-MAX_SECONDS = 15.0
-MAX_CHARACTERS = 200
+#: Measured with read speech and dialogue: with these three, segments are as many and as
+#: long as those of sequential decoding, and end with a phrase instead of inside one.
+PAUSE_SECONDS = 0.5
+MAX_SECONDS = 10.0
+MAX_CHARACTERS = 160
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "۔", "।")  # noqa: RUF001 (CJK)
 _CLAUSE_ENDS = (",", ";", ":", "،", "、", "，", "；", "—")  # noqa: RUF001 (CJK)
 _CLOSING = "\"'”’)]}»"  # noqa: RUF001 (typographic quotes)

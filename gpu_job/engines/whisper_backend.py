@@ -15,6 +15,10 @@ from gpu_job.engines.ports import SAMPLE_RATE, Audio
 from shared.domain.transcript import ExtraData, Segment, Word
 
 _FRAMES_PER_SECOND = 100
+#: The alignment (dynamic time warping over cross-attention) is early by so much: the median over
+#: 1,880 borders inside speech, against an alignment by hidden Markov models, which is itself early
+#: by half a frame (0.055 s and 0.01 s).
+_LEAD_SECONDS = 0.06
 #: Clips begin at quarters of a second, which floats and faster-whisper's hundredths hit exactly.
 _CLIP_STEP = SAMPLE_RATE // 4
 
@@ -142,8 +146,8 @@ def _translate(found: Iterable[Any], *, shift: float) -> Iterable[Segment]:
         words = tuple(
             Word(
                 word=word.word,
-                start=shift + float(word.start),
-                end=shift + float(word.end),
+                start=shift + float(word.start) + _LEAD_SECONDS,
+                end=shift + float(word.end) + _LEAD_SECONDS,
                 probability=float(word.probability),
             )
             for word in segment.words or ()
