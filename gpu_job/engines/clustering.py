@@ -1,7 +1,13 @@
-"""Which voice prints are one person: agglomerative clustering by cosine distance."""
+"""Which voice prints are one person: agglomerative clustering by cosine distance.
+
+Then each window's local speakers are matched with the people, one to one, since two who are told
+apart within ten seconds are not one person. (Constrained assignment: Bredin, "pyannote.audio 2.1
+speaker diarization pipeline", Interspeech 2023.)
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,6 +47,29 @@ def find_speakers(prints: Sequence[VoicePrint], args: DiarizationArgs) -> Centro
 def nearest(vector: Vector, centroids: Centroids) -> int:
     """Return the number of the speaker whose voice is most alike."""
     return int(np.argmax(centroids @ vector))
+
+
+def assign(prints: Sequence[VoicePrint], centroids: Centroids) -> list[int]:
+    """Return the number of the speaker of each print, in order.
+
+    Prints of one window get different speakers, those that are most alike over all of them; where
+    a window has more prints than there are speakers, each gets the one most like it.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    windows: dict[int, list[int]] = defaultdict(list)
+    for position, item in enumerate(prints):
+        windows[item.window].append(position)
+    speakers = [0] * len(prints)
+    for positions in windows.values():
+        likeness = np.stack([prints[position].vector for position in positions]) @ centroids.T
+        if len(positions) > len(centroids):
+            rows, columns = np.arange(len(positions)), likeness.argmax(axis=1)
+        else:
+            rows, columns = linear_sum_assignment(likeness, maximize=True)
+        for row, column in zip(rows, columns, strict=True):
+            speakers[positions[row]] = int(column)
+    return speakers
 
 
 def _reliable(prints: Sequence[VoicePrint], args: DiarizationArgs) -> list[VoicePrint]:

@@ -1,10 +1,14 @@
-"""Diarization without torch: local segmentation, voice prints, clustering, reconstruction."""
+"""Diarization without torch: local segmentation, voice prints, clustering, reconstruction.
+
+Who speaks where is an average of what overlapping windows find likely; voices are compared over
+the whole audio.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gpu_job.engines.clustering import find_speakers, nearest
+from gpu_job.engines.clustering import assign, find_speakers
 from gpu_job.engines.embedding import Embedder, VoicePrint
 from gpu_job.engines.interruptible import raise_stopped
 from gpu_job.engines.ports import SAMPLE_RATE, Diarization, OnSeconds, Samples, ShouldStop
@@ -19,7 +23,7 @@ _BATCH = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmbeddedDiarizer:
-    """Both networks, loaded. Beyond the audio it keeps one bit per speaker and frame."""
+    """Both networks, loaded. Beyond the audio it keeps a byte per local speaker and frame."""
 
     segmenter: Segmenter
     embedder: Embedder
@@ -45,10 +49,8 @@ class EmbeddedDiarizer:
         if len(speakers) == 0:
             return ()
         assignments = [
-            Assignment(
-                window=item.window, speaker=item.speaker, label=nearest(item.vector, speakers)
-            )
-            for item in heard.prints
+            Assignment(window=item.window, speaker=item.speaker, label=label)
+            for item, label in zip(heard.prints, assign(heard.prints, speakers), strict=True)
         ]
         return reconstruct(heard.activity, assignments, len(speakers), heard.duration)
 

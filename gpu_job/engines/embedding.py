@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gpu_job.engines.fbank import log_mel
 from gpu_job.engines.onnx_session import OnnxSession
 from gpu_job.engines.ports import SAMPLE_RATE, Audio, Samples
-from gpu_job.engines.segmentation import FRAME_STEP, LOCAL_SPEAKERS, STEP, Activity
+from gpu_job.engines.segmentation import FRAME_STEP, LOCAL_SPEAKERS, STEP, Activity, is_active
 
 #: Less speech than this says nothing about a voice.
 MIN_SECONDS = 0.4
@@ -40,18 +40,19 @@ class Embedder:
 
     session: OnnxSession
 
-    def voice_prints(self, audio: Samples, window: int, active: Activity) -> list[VoicePrint]:
+    def voice_prints(self, audio: Samples, window: int, activity: Activity) -> list[VoicePrint]:
         """Embed each local speaker of a window.
 
         Args:
             audio: the whole audio.
             window: the window's number.
-            active: (589, 3) from the segmenter.
+            activity: (589, 3) from the segmenter.
 
         Returns:
             One print for each local speaker that says enough, alone if possible.
         """
         start = window * STEP
+        active = is_active(activity)
         alone = active & (active.sum(axis=1, keepdims=True) == 1)
         prints = []
         for speaker in range(LOCAL_SPEAKERS):

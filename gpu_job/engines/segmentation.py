@@ -28,10 +28,13 @@ STEP = STEP_FRAMES * FRAME_STEP
 
 #: Powerset classes: nobody, one of three, two of three.
 _POWERSET = np.array(
-    [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=np.bool_
+    [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=np.float32
 )
 
-Activity = NDArray[np.bool_]
+#: (589, 3): the probability that each local speaker is active in each frame, in steps of 1/15.
+Activity = NDArray[np.uint8]
+#: Four bits a value: enough for an average over windows, and hours of it stay small.
+LEVELS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,25 @@ class Segmenter:
     session: OnnxSession
 
     def activity(self, audio: Samples, windows: range) -> Activity:
-        """Return (windows, 589, 3): whether each local speaker is active in each frame."""
+        """Return (windows, 589, 3): how likely each local speaker is active in each frame.
+
+        The marginal probabilities of the powerset's classes, in fifteenths (`LEVELS`).
+        """
         batch = np.zeros((len(windows), 1, WINDOW), dtype=np.float32)
         for row, window in enumerate(windows):
             part = audio[window * STEP : window * STEP + WINDOW]
             batch[row, 0, : len(part)] = part
-        classes = self.session.run(batch).argmax(axis=2)
-        active: Activity = _POWERSET[classes]
+        scores = self.session.run(batch)
+        classes = np.exp(scores - scores.max(axis=2, keepdims=True))
+        classes /= classes.sum(axis=2, keepdims=True)
+        active: Activity = np.rint(classes @ _POWERSET * LEVELS).astype(np.uint8)
         return active
+
+
+def is_active(activity: Activity) -> NDArray[np.bool_]:
+    """Where a local speaker is more likely active than not."""
+    active: NDArray[np.bool_] = activity > LEVELS / 2
+    return active
 
 
 def load_segmenter(folder: Path, *, threads: int = 0) -> Segmenter:

@@ -198,6 +198,29 @@ def test_one_voice_is_one_speaker() -> None:
     assert {turn.speaker for turn in _diarize(voice, DiarizationArgs())} == {"SPEAKER_00"}
 
 
+def test_two_voices_at_once_are_two_turns_at_once() -> None:
+    voices = {
+        name: np.concatenate(
+            [
+                _sample()[int(turn["start"] * 16_000) : int(turn["end"] * 16_000)]
+                for turn in _reference()["turns"]
+                if turn["speaker"] == name
+            ]
+        )
+        for name in "FM"
+    }
+    both = np.zeros(18 * 16_000, dtype=np.float32)
+    for name, begin in (("F", 0), ("M", 7)):  # from 7 to 11 seconds both are heard
+        part = voices[name][: 11 * 16_000]
+        both[begin * 16_000 : begin * 16_000 + len(part)] += part
+    turns = _diarize(both, DiarizationArgs())
+    crowd = [
+        len({turn.speaker for turn in turns if turn.start <= moment < turn.end})
+        for moment in np.arange(7.0, 11.0, 0.1)
+    ]
+    assert sum(people == 2 for people in crowd) > len(crowd) / 2
+
+
 def test_a_number_of_speakers_is_honoured() -> None:
     turns = _diarize(_sample()[: 16 * 16_000], DiarizationArgs(num_speakers=1))
     assert {turn.speaker for turn in turns} == {"SPEAKER_00"}

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gpu_job.engines.clustering import find_speakers, nearest
+from gpu_job.engines import reconstruction
+from gpu_job.engines.clustering import assign, find_speakers, nearest
 from gpu_job.engines.embedded_diarizer import EmbeddedDiarizer
 from gpu_job.engines.embedding import Embedder, VoicePrint, runs
 from gpu_job.engines.fbank import log_mel
@@ -17,6 +18,7 @@ from gpu_job.engines.reconstruction import Assignment, reconstruct
 from gpu_job.engines.segmentation import (
     FRAME_STEP,
     FRAMES,
+    LEVELS,
     STEP,
     STEP_FRAMES,
     WINDOW,
@@ -85,9 +87,9 @@ def test_nobody_is_found_where_nobody_speaks() -> None:
 
 def _activity(windows: int, *spans: tuple[int, int, int]) -> list[Activity]:
     """Windows of a whole in which `spans` (first frame, last frame, local speaker) are active."""
-    whole = np.zeros(((windows - 1) * STEP_FRAMES + FRAMES, 3), dtype=np.bool_)
+    whole = np.zeros(((windows - 1) * STEP_FRAMES + FRAMES, 3), dtype=np.uint8)
     for first, last, speaker in spans:
-        whole[first:last, speaker] = True
+        whole[first:last, speaker] = LEVELS
     return [whole[n * STEP_FRAMES : n * STEP_FRAMES + FRAMES] for n in range(windows)]
 
 
@@ -172,8 +174,8 @@ def _diarizer(classes: NDArray[np.float32]) -> tuple[EmbeddedDiarizer, _Session]
 
 
 def _always(powerset_class: int) -> NDArray[np.float32]:
-    scores = np.zeros((1, FRAMES, 7), dtype=np.float32)
-    scores[:, :, powerset_class] = 1.0
+    scores = np.full((1, FRAMES, 7), -20.0, dtype=np.float32)
+    scores[:, :, powerset_class] = 0.0
     return scores
 
 
@@ -207,6 +209,43 @@ def test_people_who_only_speak_at_once_are_still_heard() -> None:
     ).turns
     assert len(heard.shapes) == 2
     assert len(turns) == 1
+
+
+def test_what_every_window_finds_likely_and_none_is_sure_of_is_speech() -> None:
+    def heard(level: int) -> int:
+        activity = [np.where(part > 0, level, 0) for part in _activity(4, (300, 500, 0))]
+        known = [Assignment(window=window, speaker=0, label=0) for window in range(4)]
+        return len(reconstruct([part.astype(np.uint8) for part in activity], known, 1, 20.0))
+
+    assert [heard(level) for level in (5, 7)] == [0, 1]
+
+
+def test_two_voices_of_one_window_are_never_one_person() -> None:
+    prints = _prints(5, 5)
+    speakers = find_speakers(prints, ANY)
+    middle = prints[0].vector + 0.5 * prints[5].vector
+    between = replace(prints[1], window=99, speaker=1, vector=middle / np.linalg.norm(middle))
+    sure = replace(prints[0], window=99)
+    assert nearest(between.vector, speakers) == nearest(sure.vector, speakers)
+    one, other = assign([sure, between], speakers)
+    assert one == nearest(sure.vector, speakers) != other
+    assert assign([sure, between], speakers[:1]) == [0, 0]
+
+
+def test_turns_do_not_depend_on_the_blocks_in_which_windows_are_put_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(3)
+    activity = [rng.integers(0, LEVELS + 1, (FRAMES, 3)).astype(np.uint8) for _ in range(23)]
+    known = [
+        Assignment(window=window, speaker=speaker, label=(window + speaker) % 4)
+        for window in range(23)
+        for speaker in range(3)
+    ]
+    whole = reconstruct(activity, known, 4, 60.0)
+    for block in (1, 3, 4, 22, 23):
+        monkeypatch.setattr(reconstruction, "_BLOCK", block)
+        assert reconstruct(activity, known, 4, 60.0) == whole
 
 
 def test_voices_are_grouped_anew_without_the_audio() -> None:
