@@ -75,6 +75,11 @@ class Cue:
         return [join(line) for line in self.lines]
 
     @property
+    def units(self) -> tuple[Unit, ...]:
+        """All of its units, in order."""
+        return tuple(unit for line in self.lines for unit in line)
+
+    @property
     def length(self) -> int:
         """Characters to read, a line's end counted as a space."""
         return visible_length(" ".join(self.texts))

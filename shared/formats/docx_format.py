@@ -17,7 +17,7 @@ from shared.domain.transcript import Transcript
 from shared.formats.base import Format, RenderOptions
 from shared.formats.cues import clock
 from shared.formats.paragraphs import PARAGRAPH_OPTIONS, Paragraph, lay_paragraphs
-from shared.formats.units import fold
+from shared.formats.units import common_language, fold
 
 if TYPE_CHECKING:  # the library is heavy, and not installed everywhere
     from docx.document import Document
@@ -40,9 +40,10 @@ def render_docx(transcript: Transcript, options: RenderOptions) -> bytes:
         title = _clean(options.about.title)
         _set(document.add_heading(title, level=1), title, transcript.language)
     for paragraph in lay_paragraphs(transcript, options):
-        _add_head(document, paragraph, transcript.language)
+        language = common_language(paragraph.units) or transcript.language
+        _add_head(document, paragraph, language)
         text = _clean(paragraph.text)
-        _set(document.add_paragraph(text), text, transcript.language)
+        _set(document.add_paragraph(text), text, language)
     buffer = io.BytesIO()
     document.save(buffer)
     return _with_fixed_dates(buffer.getvalue())

@@ -16,7 +16,7 @@ Inside a right-to-left line signs that belong to a Latin word or a number would 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import unescape
 
@@ -26,7 +26,7 @@ from shared.domain.direction import (
 )
 from shared.domain.transcript import Transcript
 from shared.formats.base import RenderOptions
-from shared.formats.units import fold
+from shared.formats.units import Unit, common_language, fold
 
 LRM, RLM = "\u200e", "\u200f"
 RLE, PDF = "\u202b", "\u202c"
@@ -43,9 +43,12 @@ class Marks:
     language: str
     on: bool
 
-    def wants(self, text: str) -> bool:
-        """Whether the lines of this cue or paragraph are to be marked as right-to-left."""
-        return self.on and is_right_to_left(text, self.language)
+    def wants(self, text: str, units: Iterable[Unit] = ()) -> bool:
+        """Whether the lines of this cue or paragraph are to be marked as right-to-left.
+
+        `units` may tell that they are in a language of their own.
+        """
+        return self.on and is_right_to_left(text, common_language(units) or self.language)
 
     def lead(self, speaker: str | None, *, rtl: bool) -> str:
         """``SPEAKER_00: ``, such that a name of the other direction stays apart from the text."""

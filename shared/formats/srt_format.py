@@ -30,7 +30,7 @@ def render_srt(transcript: Transcript, options: RenderOptions) -> str:
 
 def _render_cue(number: int, cue: Cue, marks: Marks, *, named: bool) -> str:
     start, end = (timestamp(time, decimal=",") for time in (cue.start_ms, cue.end_ms))
-    rtl = marks.wants(" ".join(cue.texts))
+    rtl = marks.wants(" ".join(cue.texts), cue.units)
     first, *others = cue.texts
     lead = marks.lead(cue.speaker, rtl=rtl) if named else ""
     text = "\n".join(embed([lead + first, *others], rtl=rtl, on=marks.on))

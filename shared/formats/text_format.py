@@ -30,7 +30,7 @@ def render_text(transcript: Transcript, options: RenderOptions) -> str:
 
 def lay_out(paragraph: Paragraph, options: RenderOptions, marks: Marks, *, named: bool) -> str:
     """One paragraph, wrapped if so asked, after its speaker's name where `named`."""
-    rtl = marks.wants(paragraph.text)
+    rtl = marks.wants(paragraph.text, paragraph.units)
     speaker = paragraph.speaker if named else None
     lines = [paragraph.text]
     if options.max_line_width is not None:

@@ -35,7 +35,7 @@ class Unit:
     """An unbreakable piece of text; `start` and `end` in seconds.
 
     `spaced` says that a space stands before it; `timed` that its times were measured, not shared
-    out over a segment without word times.
+    out over a segment without word times. `language` is the segment's own, where it is known.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Unit:
     end: float
     speaker: str | None
     timed: bool
+    language: str | None = None
 
 
 def fold(text: str) -> str:
@@ -92,6 +93,12 @@ def _is_unseen(char: str) -> bool:
 def join(units: Sequence[Unit]) -> str:
     """The units' text as one line, without a leading space."""
     return "".join(f" {unit.text}" if unit.spaced else unit.text for unit in units).strip(" ")
+
+
+def common_language(units: Iterable[Unit]) -> str | None:
+    """The language of all of them; None where they differ, or it is the transcript's."""
+    languages = {unit.language for unit in units}
+    return languages.pop() if len(languages) == 1 else None
 
 
 def _word_pieces(segment: Segment) -> Iterator[Unit]:
@@ -179,6 +186,11 @@ def _monotone(units: list[Unit], segment: Segment) -> list[Unit]:
         starts.append(floor)
     limits = [*starts[1:], segment.end]
     return [
-        replace(unit, start=start, end=max(start, min(unit.end, limit)))
+        replace(
+            unit,
+            start=start,
+            end=max(start, min(unit.end, limit)),
+            language=segment.language,
+        )
         for unit, start, limit in zip(units, starts, limits, strict=False)
     ]

@@ -28,7 +28,8 @@ def render_vtt(transcript: Transcript, options: RenderOptions) -> str:
 def _render_cue(cue: Cue, marks: Marks, *, named: bool, karaoke: bool) -> str:
     start, end = (timestamp(time, decimal=".") for time in (cue.start_ms, cue.end_ms))
     lines = _karaoke_lines(cue) if karaoke else [text.translate(_ESCAPES) for text in cue.texts]
-    lines = open_lines(lines, rtl=marks.wants(" ".join(cue.texts)), on=marks.on)
+    rtl = marks.wants(" ".join(cue.texts), cue.units)
+    lines = open_lines(lines, rtl=rtl, on=marks.on)
     voice = f"<v {fold(cue.speaker).translate(_ESCAPES)}>" if named and cue.speaker else ""
     return f"{start} --> {end}\n{voice}" + "\n".join(lines) + "\n"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from bidi import get_display
 from hypothesis import given
@@ -176,3 +178,16 @@ def test_vowel_points_take_no_place_on_a_line() -> None:
     for text in (pointed, bare):
         cue = rendered(transcript_of(spoken(text), language="he"), "srt", options).rstrip()
         assert cue.splitlines()[2:] == [text]
+
+
+@pytest.mark.parametrize("format_name", ["srt", "vtt", "text"])
+def test_a_sentence_in_its_own_language_runs_that_language_s_way(format_name: str) -> None:
+    """A Hebrew recording with a sentence in English, and the other way round."""
+    english, hebrew_one = "We met דנה there.", "Google Cloud עלה."
+    for text, language, whole in ((english, "en", "he"), (hebrew_one, "he", "en")):
+        own = replace(spoken(text), language=language)
+        line = rendered(transcript_of(own, language=whole), format_name, WIDE).splitlines()[-1]
+        plain = rendered(transcript_of(spoken(text), language=language), format_name, WIDE)
+        assert line == plain.splitlines()[-1]
+        other = rendered(transcript_of(spoken(text), language=whole), format_name, WIDE)
+        assert line != other.splitlines()[-1]
