@@ -130,7 +130,7 @@ def test_progress_rises_to_the_end_and_is_told_in_the_callers_thread() -> None:
         silence(4), ANY, on_progress=on_progress, should_stop=never
     )
     assert told == sorted(set(told))
-    assert len(told) >= 3
+    assert 0 < told[0] < 4.0
     assert told[-1] == 4.0
     assert threads == {threading.current_thread().name}
 
@@ -139,14 +139,18 @@ def test_a_stop_is_obeyed_at_once_and_ends_the_pipeline_at_its_next_batch() -> N
     backend = ScriptedPipeline(hold=threading.Event())
     assert backend.hold is not None
     began = time.monotonic()
+    asked: list[float] = []
+
+    def should_stop() -> bool:
+        if time.monotonic() - began > 0.6:
+            asked.append(time.monotonic())
+        return bool(asked)
+
     with pytest.raises(Stopped):
         PyannoteDiarizer(backend=backend).diarize(
-            silence(4),
-            ANY,
-            on_progress=lambda _: None,
-            should_stop=lambda: time.monotonic() - began > 0.6,
+            silence(4), ANY, on_progress=lambda _: None, should_stop=should_stop
         )
-    assert time.monotonic() - began < 1.6
+    assert time.monotonic() - asked[0] < 1
     backend.hold.set()
     for _ in range(100):
         if backend.ended:
