@@ -18,11 +18,13 @@ from functions.api.routes import (
     keys,
     metrics,
     models,
+    segments,
     transcribe,
     transcripts,
     uploads,
     webhooks,
 )
+from functions.api.watchers import Watchers
 from shared.ports.platform import Platform
 from shared.settings import Settings
 
@@ -56,8 +58,19 @@ def create_app(platform: Platform, settings: Settings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.platform = platform
+    app.state.watchers = Watchers()
     errors.install(app)
-    for module in (transcribe, uploads, jobs, transcripts, models, webhooks, keys, health):
+    for module in (
+        transcribe,
+        uploads,
+        jobs,
+        segments,
+        transcripts,
+        models,
+        webhooks,
+        keys,
+        health,
+    ):
         app.include_router(module.router)
     app.include_router(metrics.public if settings.metrics_public else metrics.secured)
     _add_middleware(app, platform, settings)

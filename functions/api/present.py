@@ -172,7 +172,12 @@ def _webhook(job: Job) -> WebhookOut | None:
 
 def _links(job: Job) -> Links:
     path = job_path(job.id)
-    return Links(self=path, transcript=f"{path}/transcript")
+    return Links(
+        self=path,
+        transcript=f"{path}/transcript",
+        segments=f"{path}/segments",
+        events=f"{path}/events",
+    )
 
 
 def _time(seconds: float | None) -> str | None:

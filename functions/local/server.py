@@ -118,6 +118,7 @@ class EmbeddedServer:
         )
         http = HttpServer(_side_by_side(api, blobs), bound)
         undo(http.stop, _HTTP_STOP_SECONDS)
+        undo(api.state.watchers.close)
         http.start()
 
     def _start_loops(self, deployment: LocalDeployment, deliverer: Deliverer) -> None:

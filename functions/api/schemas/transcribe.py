@@ -134,6 +134,8 @@ class Links(Model):
 
     self: str = Field(examples=["/api/v1/jobs/job_01jz0000000000000000000000"])
     transcript: str = Field(examples=["/api/v1/jobs/job_01jz0000000000000000000000/transcript"])
+    segments: str = Field(examples=["/api/v1/jobs/job_01jz0000000000000000000000/segments"])
+    events: str = Field(examples=["/api/v1/jobs/job_01jz0000000000000000000000/events"])
 
 
 class Accepted(Model):
