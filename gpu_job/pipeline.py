@@ -11,7 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from gpu_job.channels.separate import separate
+from gpu_job.channels.timeline import by_time, spoken_turns
+from gpu_job.channels.transcriber import over_channels
 from gpu_job.engines.ports import (
+    SAMPLE_RATE,
     Diarization,
     Diarizer,
     OnSeconds,
@@ -28,6 +32,7 @@ from gpu_job.steps.decode import DecodedAudio
 from gpu_job.steps.take_source import SourceTaker
 from gpu_job.stopwatch import Stopwatch, tamlil_version
 from shared.domain.model_policy import ModelPolicy
+from shared.domain.options import Channels
 from shared.domain.transcript import Segment, Transcript, Turn
 
 
@@ -42,8 +47,9 @@ class Decode(Protocol):
         on_progress: OnSeconds,
         should_stop: ShouldStop,
         folder: Path,
+        separate: bool,
     ) -> DecodedAudio:
-        """Decode to mono samples at 16 kHz, kept in `folder`."""
+        """Decode to samples at 16 kHz, kept in `folder`: mono, or by channel."""
         ...
 
 
@@ -81,6 +87,9 @@ class TranscriptionPipeline:
         chosen = self._choose(held, audio, watch)
         heard = self._transcribe(held, audio, chosen, watch)
         turns: tuple[Turn, ...] = ()
+        if options.channels is Channels.SEPARATE:
+            heard = replace(heard, segments=by_time(heard.segments))
+            turns = spoken_turns(heard.segments)
         if options.diarize:
             found = self._diarize(held, audio, watch)
             turns = found.turns
@@ -101,6 +110,7 @@ class TranscriptionPipeline:
         )
 
     def _decode(self, held: HeldJob, source: Path, watch: Stopwatch) -> DecodedAudio:
+        apart = held.job.options.channels is Channels.SEPARATE
         with watch.step(Step.DECODE, held.progress):
             audio = self.engines.decode(
                 source,
@@ -108,7 +118,10 @@ class TranscriptionPipeline:
                 on_progress=_ignore,  # how much there is to decode is known only at its end
                 should_stop=held.stop.requested,
                 folder=source.parent,
+                separate=apart,
             )
+            if apart:
+                audio = separate(audio, should_stop=held.stop.requested)
         held.progress.audio_seconds = audio.duration
         held.stop.check()
         return audio
@@ -116,7 +129,9 @@ class TranscriptionPipeline:
     def _choose(self, held: HeldJob, audio: DecodedAudio, watch: Stopwatch) -> Chosen:
         held.progress.enter(Step.TRANSCRIBE)
         chooser = ModelChooser(
-            policy=self.models, load=self.engines.transcriber, fetch=self.engines.fetch
+            policy=self.models,
+            load=over_channels(self.engines.transcriber, audio.samples),
+            fetch=self.engines.fetch,
         )
         chosen = chooser.choose(
             held.job.options, audio.samples, watch=watch, should_stop=held.stop.requested
@@ -134,7 +149,7 @@ class TranscriptionPipeline:
                 chunks=chosen.chunks,
                 language=chosen.language,
                 on_segment=_keep_nothing,
-                on_progress=_seconds(held, Step.TRANSCRIBE, audio.duration),
+                on_progress=_seconds(held, Step.TRANSCRIBE, len(audio.samples) / SAMPLE_RATE),
                 should_stop=held.stop.requested,
             )
 

@@ -7,7 +7,7 @@ and concat scripts that would make FFmpeg open other files or addresses are refu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,6 +33,9 @@ _SHORT_SECONDS, _SHORT_SHARE = 1.0, 0.02
 _RIFF_HEADER = 8
 _RIFF_UNKNOWN = 0xFFFF0000
 
+#: Each channel is heard as a recording of its own, and costs as much.
+MOST_CHANNELS = 8
+
 TRUNCATED = "audio_truncated"
 DAMAGED = "audio_damaged"
 
@@ -43,7 +46,8 @@ class DecodedAudio:
 
     `digest` names the samples: two files that sound alike to the bit have the same. `warnings`
     holds ``audio_truncated`` (the file ends too early) and ``audio_damaged`` (parts in the middle
-    could not be decoded).
+    could not be decoded). `by_channel` has the samples of each channel where that was asked for;
+    then `samples` is the first one's.
     """
 
     samples: Samples
@@ -55,6 +59,7 @@ class DecodedAudio:
     source_rate: int
     channels: int
     warnings: tuple[str, ...] = ()
+    by_channel: tuple[Samples, ...] = ()
 
 
 def decode(
@@ -64,6 +69,7 @@ def decode(
     on_progress: Callable[[float], None],
     should_stop: Callable[[], bool],
     folder: Path | None = None,
+    separate: bool = False,
 ) -> DecodedAudio:
     """Decode the first audio track of a file, video or not.
 
@@ -74,10 +80,11 @@ def decode(
         should_stop: asked for every packet.
         folder: where the samples lie, 32,000 bytes a second, in a file without a name; by default
             the system's temporary folder.
+        separate: keep the channels apart, at most eight, instead of mixing them.
 
     Raises:
         SourceError: codes ``empty_file``, ``source_unreadable``, ``no_audio_stream``,
-            ``no_audio_samples``, ``audio_too_long``.
+            ``no_audio_samples``, ``audio_too_long``, ``too_many_channels``.
         WorkerError: ``disk_full``, before decoding where the file states its length.
         Stopped: `should_stop` turned true.
     """
@@ -88,15 +95,18 @@ def decode(
         if not container.streams.audio:
             msg = f"the file ({container.format.name}) has no audio track"
             raise SourceError(msg, code="no_audio_stream")
-        with closing(SampleFile(folder)) as file:
+        track = container.streams.best("audio") or container.streams.audio[0]
+        count = _channels_to_keep(track) if separate else 1
+        with ExitStack() as stack:
+            files = [stack.enter_context(closing(SampleFile(folder))) for _ in range(count)]
             collector = SampleCollector(
                 max_seconds=max_seconds,
                 on_progress=on_progress,
                 should_stop=should_stop,
-                file=file,
+                files=tuple(files),
+                layout=track.codec_context.layout if count > 1 else "mono",
             )
-            track = container.streams.best("audio") or container.streams.audio[0]
-            _check_room(folder, container, track, max_seconds)
+            _check_room(folder, container, track, max_seconds, count)
             return _decode_track(container, track, collector, cut_short=_riff_is_cut_short(path))
 
 
@@ -113,9 +123,22 @@ def _opened(stream: BinaryIO) -> Any:
         raise SourceError(msg) from exc
 
 
-def _check_room(folder: Path | None, container: Any, track: Any, max_seconds: float) -> None:
+def _channels_to_keep(track: Any) -> int:
+    count = int(track.codec_context.channels)
+    if count > MOST_CHANNELS:
+        msg = (
+            f"the file has {count} channels; channels 'separate' takes at most {MOST_CHANNELS},"
+            " 'mix' takes any number"
+        )
+        raise SourceError(msg, code="too_many_channels")
+    return max(1, count)
+
+
+def _check_room(
+    folder: Path | None, container: Any, track: Any, max_seconds: float, channels: int
+) -> None:
     stated = min(_stated_seconds(container, track), max_seconds)
-    check_room(folder, int(stated * SAMPLE_RATE))
+    check_room(folder, int(stated * SAMPLE_RATE) * channels)
 
 
 def _decode_track(
@@ -126,12 +149,15 @@ def _decode_track(
     for frame in _frames(container, track, collector):
         collector.add(frame, _leading_seconds(container, frame))
     collector.finish()
-    if not collector.file.count:
+    if not collector.count:
         raise _nothing_decoded(collector)
     collector.on_progress(collector.seconds)
+    digest = collector.digest
+    every = collector.samples()
     return DecodedAudio(
-        samples=collector.file.samples(),
-        digest=collector.file.digest,
+        samples=every[0],
+        by_channel=every if len(every) > 1 else (),
+        digest=digest,
         sample_rate=SAMPLE_RATE,
         duration=collector.seconds,
         container=container.format.name,

@@ -1,4 +1,4 @@
-"""Resampling decoded frames to mono at 16 kHz, and keeping nothing of them in memory."""
+"""Resampling decoded frames to 16 kHz, mono or channel by channel, and keeping nothing of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gpu_job.steps.disk_samples import BYTES_PER_SAMPLE, SampleFile
+from gpu_job.steps.disk_samples import BYTES_PER_SAMPLE, DiskSamples, SampleFile
 from shared.domain.errors import SourceError, Stopped
 
 SAMPLE_RATE = 16_000
@@ -19,12 +19,13 @@ _LEAST_LEADING_SILENCE = 0.1
 
 @dataclass(kw_only=True, slots=True)
 class SampleCollector:
-    """Passes samples on to a file as they come."""
+    """Passes samples on to files as they come: mixed to one, or one file a channel."""
 
     max_seconds: float
     on_progress: Callable[[float], None]
     should_stop: Callable[[], bool]
-    file: SampleFile
+    files: tuple[SampleFile, ...]
+    layout: Any = "mono"
     faults: int = 0
     went_on: bool = False
     _resampler: Any = None
@@ -32,9 +33,23 @@ class SampleCollector:
     _reported: float = 0.0
 
     @property
+    def count(self) -> int:
+        """Samples collected so far, of each channel."""
+        return self.files[0].count
+
+    @property
+    def digest(self) -> str:
+        """Names what was collected."""
+        return "-".join(file.digest for file in self.files)
+
+    def samples(self) -> tuple[DiskSamples, ...]:
+        """What was collected, by file; nothing can be added after it."""
+        return tuple(file.samples() for file in self.files)
+
+    @property
     def seconds(self) -> float:
         """Seconds collected so far."""
-        return self.file.count / SAMPLE_RATE
+        return self.count / SAMPLE_RATE
 
     def check_stop(self) -> None:
         """Raise `Stopped` once told to stop."""
@@ -53,13 +68,14 @@ class SampleCollector:
 
         self._check_frame(frame)
         if not self._format and _LEAST_LEADING_SILENCE < leading <= _MOST_LEADING_SILENCE:
-            self.file.write(bytes(BYTES_PER_SAMPLE * round(leading * SAMPLE_RATE)))
+            for file in self.files:
+                file.write(bytes(BYTES_PER_SAMPLE * round(leading * SAMPLE_RATE)))
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         if shape != self._format:
             # A stream may change its rate or channels; a resampler is made for one input.
             self.finish()
             # s16, because FFmpeg scales a downmix to stay below full scale only for integers.
-            self._resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+            self._resampler = av.AudioResampler(format="s16", layout=self.layout, rate=SAMPLE_RATE)
             self._format = shape
         frame.pts = None  # timestamps with gaps would make the resampler refuse the frame
         self._keep(self._resampler.resample(frame))
@@ -84,7 +100,10 @@ class SampleCollector:
 
     def _keep(self, frames: list[Any]) -> None:
         for frame in frames:
-            self.file.write(frame.to_ndarray().astype("<i2", copy=False).tobytes())
+            # Interleaved: PyAV crashes on planes of eight channels.
+            samples = frame.to_ndarray().astype("<i2", copy=False).reshape(-1, len(self.files))
+            for number, file in enumerate(self.files):
+                file.write(samples[:, number].tobytes())
         if self.seconds > self.max_seconds:
             raise self._too_long()
         if self.seconds - self._reported >= _REPORT_EVERY:

@@ -46,9 +46,11 @@ def check_options(limits: Limits, options: TranscriptionOptions) -> Transcriptio
     language = _language(model, language)
     if options.task is Task.TRANSLATE and not model.can_translate:
         raise UnsupportedOption(f"model {model.name!r} can't translate", field="task")
-    if options.channels is Channels.SEPARATE:
-        raise UnsupportedOption(
-            "channels 'separate' is not available yet; use 'mix'", field="channels"
+    if options.channels is Channels.SEPARATE and options.diarize:
+        raise InvalidRequest(
+            "give channels 'separate' (each channel is a speaker), or diarize, not both",
+            code="contradiction",
+            field="channels",
         )
     if options.accuracy is Accuracy.BEST:
         raise UnsupportedOption(

@@ -79,6 +79,7 @@ class FakeEngines:
         on_progress: OnSeconds,
         should_stop: ShouldStop,
         folder: Path,
+        separate: bool,
     ) -> DecodedAudio:
         self.decoded.append(path.read_bytes())
         if self.decode_error is not None:

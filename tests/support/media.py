@@ -28,7 +28,7 @@ def write_audio(
     """Encode samples (channels, n) into the container that the suffix names."""
     import av
 
-    layout = "mono" if samples.shape[0] == 1 else "stereo"
+    layout = {1: "mono", 2: "stereo", 3: "3.0", 6: "5.1", 8: "7.1"}[samples.shape[0]]
     with av.open(str(path), "w") as container:
         picture = _add_video(container) if video else None
         stream = cast("Any", container.add_stream(codec, rate=rate, layout=layout))

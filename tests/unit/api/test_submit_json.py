@@ -161,7 +161,7 @@ def test_an_upload_id_waits_for_its_object(api: Api, acme: httpx.Client) -> None
         ({"url": AUDIO_URL, "language": "klingon"}, "language", "not supported"),
         ({"url": AUDIO_URL, "model": "no-such"}, "model", "not known"),
         ({"url": AUDIO_URL, "engine": "no-such"}, "engine", "available"),
-        ({"url": AUDIO_URL, "channels": "separate"}, "channels", "not available"),
+        ({"url": AUDIO_URL, "channels": "separate", "diarize": True}, "channels", "diarize"),
         ({"url": AUDIO_URL, "enhance": {}}, "enhance", "not available"),
         ({"url": AUDIO_URL, "recording_id": "x" * 201}, "recording_id", "200"),
         ({"url": AUDIO_URL, "recording_id": "a\x00b"}, "recording_id", "pattern"),

@@ -31,7 +31,7 @@ def speakers(**changes: int) -> dict[str, Any]:
         ({"model": "tiny.en", "task": Task.TRANSLATE}, "task"),
         ({"multilingual": True, "language": "he"}, "multilingual"),
         ({"multilingual": True, "model": "tiny.en"}, "multilingual"),
-        ({"channels": Channels.SEPARATE}, "channels"),
+        ({"channels": Channels.SEPARATE, "diarize": True}, "channels"),
         ({"accuracy": Accuracy.BEST}, "accuracy"),
         ({"diarization_args": DiarizationArgs(num_speakers=2)}, "diarization_args"),
         (speakers(num_speakers=0), "diarization_args.num_speakers"),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gpu_job.steps.decode import DecodedAudio, decode
 from shared.domain.errors import SourceError, Stopped
@@ -189,3 +192,57 @@ def test_a_frame_longer_than_any_encoder_makes_is_not_decoded(
     assert _decode(path).duration == pytest.approx(2)
     monkeypatch.setattr("gpu_job.steps.decode._MOST_FRAME_SAMPLES", 1000)
     assert _raised(path).code == "source_unreadable"
+
+
+def _separate(path: Path) -> DecodedAudio:
+    return decode(
+        path, max_seconds=60, on_progress=lambda _: None, should_stop=lambda: False, separate=True
+    )
+
+
+def _two_tones(count: int, rate: int) -> NDArray[np.int16]:
+    """Another tone in each channel: 300 Hz, 400 Hz, ..."""
+    times = np.arange(3 * rate) / rate
+    return np.stack(
+        [(8_000 * np.sin(2 * np.pi * (300 + 100 * n) * times)).astype(np.int16)
+         for n in range(count)]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "count"),
+    [
+        ("a.wav", "pcm_s16le", 2),
+        ("a.flac", "flac", 3),
+        ("a.mp3", "libmp3lame", 2),
+        ("a.ogg", "libopus", 2),
+        ("a.m4a", "aac", 2),
+        ("a.wav", "pcm_s16le", 6),
+        ("a.wav", "pcm_s16le", 8),
+    ],
+)
+def test_channels_are_kept_apart_when_asked(
+    tmp_path: Path, name: str, codec: str, count: int
+) -> None:
+    path = write_audio(tmp_path / name, _two_tones(count, 48_000), rate=48_000, codec=codec)
+    audio = _separate(path)
+    assert audio.channels == len(audio.by_channel) == count
+    assert {len(samples) for samples in audio.by_channel} == {round(audio.duration * 16_000)}
+    for number, samples in enumerate(audio.by_channel):
+        found = _frequency(replace(audio, samples=samples))
+        assert found == pytest.approx(300 + 100 * number, abs=2)
+
+
+def test_a_mono_file_has_nothing_to_keep_apart(tmp_path: Path) -> None:
+    audio = _separate(write_audio(tmp_path / "a.wav", tone(1)))
+    assert (audio.by_channel, audio.channels) == ((), 1)
+
+
+def test_more_channels_than_are_kept_apart_are_refused_by_number(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((9, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 9 * 1000))
+    with pytest.raises(SourceError, match=r"9 channels.*at most 8") as caught:
+        _separate(tmp_path / "a.wav")
+    assert caught.value.code == "too_many_channels"
+    assert _decode(tmp_path / "a.wav").channels == 9
