@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gpu_job.engines.loader import EngineCache, EngineConfig
-from gpu_job.pipeline import Engines, TranscriptionPipeline
+from gpu_job.engines.whisper_backend import available_cores
+from gpu_job.hearing import Engines
+from gpu_job.pipeline import TranscriptionPipeline
 from gpu_job.steps.decode import decode
 from gpu_job.steps.take_source import make_source_taker
 from shared.ports.platform import Platform
@@ -45,4 +47,15 @@ def pipeline_with(
         ),
         models=settings.model_policy,
         max_seconds=settings.max_audio_seconds,
+        diarizer=settings.diarizer,
+        side_by_side=_side_by_side(settings),
     )
+
+
+def _side_by_side(settings: Settings) -> bool:
+    """Whether transcriber and diarizer work at the same time.
+
+    With one core they would only take turns, and both models would lie in memory for longer.
+    """
+    asked = settings.concurrent_diarization
+    return asked == "on" or (asked == "auto" and available_cores() > 1)

@@ -13,8 +13,10 @@ from gpu_job.steps.store import persist
 from gpu_job.stop import StopFlag
 from shared.domain.errors import Conflict, NotFound, Unavailable
 from shared.domain.job import Job, JobError, Status
+from shared.domain.saved_work import KeptWork, SavedWork
 from shared.domain.transcript import Transcript
 from shared.ports.platform import Platform
+from shared.services.saved_parts import erase_parts, store_heard, store_voices
 from shared.services.work_on_job import complete_job, fail_attempt, release_job, report_progress
 
 _log = logging.getLogger(__name__)
@@ -36,6 +38,8 @@ class HeldJob:
 
     `folder` is where the attempt keeps its files, for an ending that can't unwind the stack.
     Writes name the attempt, so whichever thread comes second is refused and does no harm.
+    `saving` says that the attempt saves parts, `kept` what it has stored for good beside the
+    transcript.
     """
 
     platform: Platform
@@ -44,12 +48,21 @@ class HeldJob:
     stop: StopFlag = field(default_factory=StopFlag)
     progress: Progress = field(init=False)
     folder: Path | None = None
+    saving: bool = False
+    kept: KeptWork | None = None
 
     def __post_init__(self) -> None:
         self.progress = Progress(diarize=self.job.options.diarize)
 
     def renew(self) -> Job:
         """Hold the lease for another while, and tell how far the work is.
+
+        Raises: as `save`.
+        """
+        return self.save(None)
+
+    def save(self, saved: SavedWork | None) -> Job:
+        """Renew, and list what is saved of the work (None: nothing new).
 
         Raises:
             StaleAttempt, NotFound: the job is no longer ours.
@@ -62,19 +75,47 @@ class HeldJob:
             stage=self.progress.stage,
             progress=self.progress.value,
             audio_seconds=self.progress.audio_seconds,
+            saved=saved,
         )
+
+    def keep(self, heard: Transcript, voices: bytes) -> None:
+        """Store what a diarized job's voices can be grouped anew from.
+
+        Not worth failing for: with a store that stays silent there is no grouping anew.
+        """
+        try:
+            self.kept = persist(
+                lambda: KeptWork(
+                    heard=store_heard(self.platform, self.job, heard),
+                    voices=store_voices(self.platform, self.job, voices),
+                ),
+                patience_seconds=self._patience(),
+                give_up=self.stop.requested,
+            )
+        except Unavailable as exc:
+            _log.warning("the voices could not be kept", extra={"error": exc.detail})
 
     def complete(self, transcript: Transcript) -> Outcome:
         """Store the transcript; a store that is silent for a while is asked again."""
         try:
             persist(
-                lambda: complete_job(self.platform, self.job, transcript),
+                lambda: complete_job(self.platform, self.job, transcript, kept=self.kept),
                 patience_seconds=self._patience(),
                 give_up=self.stop.requested,
             )
         except (Conflict, NotFound):
             return Outcome.TAKEN_AWAY
+        self._erase_parts()
         return Outcome.COMPLETED
+
+    def _erase_parts(self) -> None:
+        """Best effort: what stays is erased with the job."""
+        if self.job.attempt == 1 and self.job.saved is None and not self.saving:
+            return
+        try:
+            erase_parts(self.platform, self.job)
+        except Unavailable as exc:
+            _log.warning("saved parts could not be erased", extra={"error": exc.detail})
 
     def fail(self, error: JobError, *, patient: bool = True) -> Outcome:
         """Record why the attempt failed; with a silent store the lease runs out instead."""

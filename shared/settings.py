@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     webhook_vercel_bypass: str | None = None
 
     diarizer: Literal["embedded", "pyannote"] = "embedded"
+    concurrent_diarization: Literal["auto", "on", "off"] = "auto"
     pyannote_dir: Path | None = None
     hf_token: str | None = Field(default=None, repr=False)
     device: Literal["auto", "cpu", "cuda"] = "auto"

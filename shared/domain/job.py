@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from shared.domain.events import EventType, OutboxEvent
 from shared.domain.options import TranscriptionOptions
-from shared.domain.saved_work import SavedWork
+from shared.domain.saved_work import KeptWork, SavedWork
 
 
 class JobKind(StrEnum):
@@ -115,7 +115,10 @@ class JobError:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResultInfo:
-    """What a completed job says of its transcript without opening it."""
+    """What a completed job says of its transcript without opening it.
+
+    `kept` is there when the job was diarized: what its voices can be grouped anew from.
+    """
 
     key: str
     size_bytes: int
@@ -127,6 +130,7 @@ class ResultInfo:
     speakers: int
     timings: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    kept: KeptWork | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

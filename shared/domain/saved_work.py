@@ -7,7 +7,7 @@ attempt's fence, so what a stale worker stores after it lost the job is never li
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.domain.transcript import Segment
 
@@ -30,6 +30,7 @@ class SavedWork:
     - runs: whose parts follow each other; part numbers count on from run to run
     - segments: how many all parts hold
     - done: seconds of audio before which every segment has been saved
+    - plan: the attempt that saved what is to be decoded, by which model, in which language
     - voices: the attempt that saved what the diarizer heard, None before it has ended
     """
 
@@ -38,6 +39,7 @@ class SavedWork:
     runs: tuple[PartRun, ...] = ()
     segments: int = 0
     done: float = 0.0
+    plan: int | None = None
     voices: int | None = None
 
     @property
@@ -56,14 +58,7 @@ class SavedWork:
             runs = (*runs[:-1], PartRun(attempt=attempt, count=runs[-1].count + 1))
         else:
             runs = (*runs, PartRun(attempt=attempt, count=1))
-        return SavedWork(
-            fingerprint=self.fingerprint,
-            edition=self.edition,
-            runs=runs,
-            segments=self.segments + segments,
-            done=done,
-            voices=self.voices,
-        )
+        return replace(self, runs=runs, segments=self.segments + segments, done=done)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,3 +72,34 @@ class Part:
     done: float
     language: str
     language_probability: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stretch:
+    """A region of the plan (seconds), and its language where regions have their own."""
+
+    start: float
+    end: float
+    language: str | None = None
+    language_probability: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DecodingPlan:
+    """What an attempt has found out before it decodes, so that the next one need not."""
+
+    model: str
+    language: str
+    language_probability: float
+    chunks: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptWork:
+    """What a diarized job keeps for grouping its voices anew: keys in the blob store.
+
+    `heard` is a transcript document before speakers, with all words; `voices` the diarizer's.
+    """
+
+    heard: str
+    voices: str

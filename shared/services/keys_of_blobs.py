@@ -30,9 +30,24 @@ def transcript_key(job: Job) -> str:
     return f"{job_prefix(job.tenant, job.id)}/attempt-{job.attempt}/transcript.json"
 
 
+def parts_prefix(job: Job, attempt: int) -> str:
+    """The parts that this attempt saved."""
+    return f"{job_prefix(job.tenant, job.id)}/attempt-{attempt}/parts"
+
+
 def part_key(job: Job, attempt: int, number: int) -> str:
     """Part `number` of the transcript, as this attempt saved it."""
-    return f"{job_prefix(job.tenant, job.id)}/attempt-{attempt}/parts/{number:06d}.json"
+    return f"{parts_prefix(job, attempt)}/{number:06d}.json"
+
+
+def plan_key(job: Job, attempt: int) -> str:
+    """What this attempt found out before it decoded."""
+    return f"{job_prefix(job.tenant, job.id)}/attempt-{attempt}/plan.json"
+
+
+def heard_key(job: Job) -> str:
+    """The transcript before speakers, of a diarized job."""
+    return f"{job_prefix(job.tenant, job.id)}/attempt-{job.attempt}/heard.json"
 
 
 def voices_key(job: Job, attempt: int) -> str:

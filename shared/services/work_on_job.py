@@ -8,7 +8,7 @@ from shared.domain import lifecycle
 from shared.domain.codec import to_document
 from shared.domain.errors import NotFound, StaleAttempt
 from shared.domain.job import Job, JobError, ResultInfo, Stage
-from shared.domain.saved_work import SavedWork
+from shared.domain.saved_work import KeptWork, SavedWork
 from shared.domain.transcript import Transcript
 from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import transcript_key
@@ -48,10 +48,13 @@ def report_progress(
     )
 
 
-def complete_job(platform: Platform, job: Job, transcript: Transcript) -> Job:
+def complete_job(
+    platform: Platform, job: Job, transcript: Transcript, *, kept: KeptWork | None = None
+) -> Job:
     """Store the transcript, then write status, result and event in one write.
 
-    Safe to repeat when the answer to the first write was lost.
+    Safe to repeat when the answer to the first write was lost. `kept` names what is stored already
+    of a diarized job's voices.
 
     Raises:
         StaleAttempt: cancelled or taken over; the stored transcript is erased again.
@@ -71,6 +74,7 @@ def complete_job(platform: Platform, job: Job, transcript: Transcript) -> Job:
         speakers=len(transcript.speakers),
         timings=transcript.timings,
         warnings=transcript.warnings,
+        kept=kept,
     )
 
     def complete(current: Job) -> Job:

@@ -24,7 +24,7 @@ from gpu_job.engines.ports import (
     TranscriptionOutput,
     ignore_language,
 )
-from gpu_job.pipeline import Engines
+from gpu_job.hearing import Engines
 from gpu_job.steps.decode import DecodedAudio
 from shared.domain.errors import ModelUnavailable, SourceError, Stopped
 from shared.domain.options import (
