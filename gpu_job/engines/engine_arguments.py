@@ -8,7 +8,8 @@ What faster-whisper 1.2.1's batched pipeline does with its arguments, read in it
 - `compression_ratio_threshold`, `log_prob_threshold`, `no_speech_threshold`: unused. The engine
   applies them to each chunk itself.
 - `condition_on_previous_text`: unused; chunks are independent. The sequential decoder is told the
-  same, so that a chunk decoded again gives a text of the same kind.
+  same when it looks at a chunk again, so that the text is of the same kind; with `accuracy` best it
+  carries the context, within the window and, as a prompt, from the windows before.
 - `vad_filter`: we hand in the chunks, from a VAD or without one.
 """
 
@@ -65,4 +66,22 @@ def sequential_arguments(
         "compression_ratio_threshold": COMPRESSION_RATIO_THRESHOLD,
         "log_prob_threshold": LOG_PROB_THRESHOLD,
         "no_speech_threshold": NO_SPEECH_THRESHOLD,
+    }
+
+
+def context_arguments(
+    options: TranscriptionOptions, language: str, before: str
+) -> Mapping[str, Any]:
+    """Arguments of the sequential decoder when it carries the context, with the text before.
+
+    Whisper keeps the last 223 tokens; a caller's prompt stands first and so is the first to go.
+    """
+    prompt = " ".join(
+        part.strip() for part in (options.initial_prompt or "", before) if part.strip()
+    )
+    return {
+        **sequential_arguments(options, language, temperature_ladder(options)),
+        "initial_prompt": prompt or None,
+        "condition_on_previous_text": True,
+        "without_timestamps": False,
     }

@@ -1,20 +1,13 @@
-"""Transcription by faster-whisper: batches of speech chunks, and a second look at bad ones."""
+"""Transcription by faster-whisper: plan, language, and windows put together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from gpu_job.engines.assembly import Assembly
-from gpu_job.engines.chunks import Window, batches, cover, pack
-from gpu_job.engines.engine_arguments import (
-    batched_arguments,
-    sequential_arguments,
-    temperature_ladder,
-)
-from gpu_job.engines.guard import better, has_failed
-from gpu_job.engines.interruptible import run_interruptibly
+from gpu_job.engines.chunks import cover, pack
+from gpu_job.engines.decoding import Batching, WindowDecoder
 from gpu_job.engines.language import UNDETERMINED, heard_language
 from gpu_job.engines.listening import Listener
 from gpu_job.engines.ports import (
@@ -37,17 +30,22 @@ from shared.domain.transcript import Segment
 from shared.models.registry import ModelSpec
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class FasterWhisperTranscriber:
     """A loaded model with its VAD. `batch_size` windows of up to 30 s are decoded at once.
 
-    Memory does not grow with the audio: samples and features exist for one batch at a time.
+    Memory does not grow with the audio: samples and features exist for one batch at a time. Once
+    memory ran out the batches stay smaller, for later jobs too.
     """
 
     backend: WhisperBackend
     model: ModelSpec
     vad: VoiceActivityDetector
     batch_size: int = 8
+    _batching: Batching = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._batching = Batching(backend=self.backend, size=self.batch_size)
 
     def plan(
         self, audio: Samples, options: TranscriptionOptions, *, should_stop: ShouldStop
@@ -106,24 +104,39 @@ class FasterWhisperTranscriber:
             audio, options, chunks=chunks, should_stop=should_stop
         )
         on_language(code, probability)
-        windows = [
-            window
-            for window in pack(chunks, len(audio) / SAMPLE_RATE)
-            if window.end > start_at + _SAME
-        ]
+        packed = pack(chunks, len(audio) / SAMPLE_RATE)
+        windows = [window for window in packed if window.end > start_at + _SAME]
         assembly = Assembly(done=start_at, next_id=previous[-1].id + 1 if previous else 0)
         listener = Listener(audio=audio, vad=self.vad, should_stop=should_stop)
-        segments: list[Segment] = []
-        decoded = self._decode(audio, windows, options, code, should_stop)
+        said = list(previous)
+        decoded = self._decoder(audio, options, code, said, should_stop).decode(windows)
         for number, (window, found) in enumerate(zip(windows, decoded, strict=True)):
             following = windows[number + 1] if number + 1 < len(windows) else None
             for final in assembly.add(window, found, following):
                 segment = listener.flagged(final)
-                segments.append(segment)
+                said.append(segment)
                 on_segment(segment)
             on_progress(assembly.done)
         return TranscriptionOutput(
-            segments=tuple(segments), language=code, language_probability=probability
+            segments=tuple(said[len(previous) :]), language=code, language_probability=probability
+        )
+
+    def _decoder(
+        self,
+        audio: Samples,
+        options: TranscriptionOptions,
+        language: str,
+        said: Sequence[Segment],
+        should_stop: ShouldStop,
+    ) -> WindowDecoder:
+        return WindowDecoder(
+            backend=self.backend,
+            batching=self._batching,
+            audio=audio,
+            options=options,
+            language=language,
+            said=said,
+            should_stop=should_stop,
         )
 
     def _refuse_unsupported(self, options: TranscriptionOptions) -> None:
@@ -138,38 +151,5 @@ class FasterWhisperTranscriber:
             msg = f"model {self.model.name} has no language {options.language}; it has {known}"
             raise UnsupportedOption(msg, field="language")
 
-    def _decode(
-        self,
-        audio: Samples,
-        windows: Sequence[Window],
-        options: TranscriptionOptions,
-        language: str,
-        should_stop: ShouldStop,
-    ) -> Iterator[list[Segment]]:
-        """Decode batch by batch at temperature 0, and each window that failed up the ladder."""
-        ladder = temperature_ladder(options)
-        again = ladder[1:] if ladder[0] == 0 else ladder
-        for group in batches(windows, self.batch_size):
-            own = group[0].language or language
-            batch = [window.samples(audio) for window in group]
-            first: Sequence[list[Segment] | None] = [None] * len(batch)
-            if ladder[0] == 0:
-                arguments = batched_arguments(options, own)
-                work = partial(self.backend.batched, batch, arguments)
-                first = run_interruptibly(work, should_stop)
-            for samples, found in zip(batch, first, strict=True):
-                if found is not None and not (again and has_failed(found)):
-                    yield _with_text(found, group[0].language)
-                    continue
-                arguments = sequential_arguments(options, own, again)
-                retry = partial(self.backend.sequential, samples, arguments)
-                second = run_interruptibly(retry, should_stop)
-                chosen = second if found is None else better(found, second)
-                yield _with_text(chosen, group[0].language)
-
 
 _SAME = 1e-3
-
-
-def _with_text(decoded: Sequence[Segment], language: str | None) -> list[Segment]:
-    return [replace(segment, language=language) for segment in decoded if segment.text]

@@ -7,7 +7,6 @@ from dataclasses import replace
 from shared.domain.errors import InvalidRequest, ModelUnavailable, UnsupportedOption
 from shared.domain.model_policy import ModelPolicy
 from shared.domain.options import (
-    Accuracy,
     Channels,
     DiarizationArgs,
     Task,
@@ -51,10 +50,6 @@ def check_options(limits: Limits, options: TranscriptionOptions) -> Transcriptio
             "give channels 'separate' (each channel is a speaker), or diarize, not both",
             code="contradiction",
             field="channels",
-        )
-    if options.accuracy is Accuracy.BEST:
-        raise UnsupportedOption(
-            "accuracy 'best' is not available yet; use 'standard'", field="accuracy"
         )
     _check_decoding(options)
     _check_diarization(options)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gpu_job.engines.ports import Audio, never
-from shared.domain.options import TranscriptionOptions
+from shared.domain.options import Accuracy, TranscriptionOptions
 from shared.domain.transcript import Segment
 from tests.support.weights import SAMPLE, engines, require
 
@@ -87,3 +87,21 @@ def test_segments_are_sentences_and_phrases_rather_than_windows() -> None:
     lengths = [segment.end - segment.start for segment in heard()]
     assert len(lengths) >= 6  # one a turn at least
     assert max(lengths) <= 10.0
+
+
+def test_best_accuracy_says_what_is_read_and_what_standard_says() -> None:
+    best = (
+        engines()
+        .transcriber("base")
+        .transcribe(
+            sample(),
+            TranscriptionOptions(language="en", accuracy=Accuracy.BEST),
+            on_segment=lambda _: None,
+            on_progress=lambda _: None,
+            should_stop=never,
+        )
+    )
+    said = [_plain(word.word) for segment in best.segments for word in segment.words]
+    standard = [_plain(word.word) for segment in heard() for word in segment.words]
+    assert SequenceMatcher(None, said, standard, autojunk=False).ratio() > 0.95
+    assert all(segment.flags == () for segment in best.segments)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_job.engines.ports import SAMPLE_RATE, Audio, Region, Samples, ShouldStop
+from shared.domain.errors import WorkerError
 from shared.domain.transcript import ExtraData, Segment, Word
 
 
@@ -88,7 +89,7 @@ def say_hello(chunk: Region) -> list[Segment]:
 class ScriptedWhisper:
     """Answers each window of a ramp by a function; keeps the arguments of every call.
 
-    The functions get and give times of the whole audio.
+    The functions get and give times of the whole audio. More windows than `fits` are too many.
     """
 
     batched_answer: Callable[[Region], list[Segment]] = say_hello
@@ -97,6 +98,7 @@ class ScriptedWhisper:
         default_factory=lambda: {"en": 0.97, "de": 0.02}
     )
     hold: threading.Event | None = None
+    fits: int = 1000
     batches: list[tuple[tuple[Region, ...], Mapping[str, Any]]] = field(default_factory=list)
     singles: list[tuple[Region, Mapping[str, Any]]] = field(default_factory=list)
     detected: list[Region] = field(default_factory=list)
@@ -107,6 +109,9 @@ class ScriptedWhisper:
         """See `WhisperBackend`."""
         chunks = tuple(region_of(window) for window in windows)
         self.batches.append((chunks, arguments))
+        if len(windows) > self.fits:
+            msg = "no room"
+            raise WorkerError(msg, code="out_of_memory")
         if self.hold is not None:
             self.hold.wait(10)
         return [_from(chunk, self.batched_answer(chunk)) for chunk in chunks]

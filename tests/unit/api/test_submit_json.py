@@ -90,6 +90,7 @@ def test_every_option_reaches_the_record(api: Api, acme: httpx.Client) -> None:
         "initial_prompt": "דני\nתמר",
         "hotwords": "תמליל",
         "beam_size": 3,
+        "accuracy": "best",
         "temperature": [0, 0.5],
         "vad": False,
         "webhook_url": "https://hooks.example.com/x",
@@ -101,7 +102,7 @@ def test_every_option_reaches_the_record(api: Api, acme: httpx.Client) -> None:
         "recording_id": "rec-42",
     }
     left_to_other_tests = {"engine", "model", "channels", "output_options", "enhance"}
-    left_to_other_tests |= {"multilingual", "accuracy"}  # it goes with no language
+    left_to_other_tests |= {"multilingual"}  # it goes with no language
     assert set(TranscribeOptions.model_fields) - left_to_other_tests <= set(body)
     job = submitted(api, acme, body)
     options = job.options
@@ -110,6 +111,7 @@ def test_every_option_reaches_the_record(api: Api, acme: httpx.Client) -> None:
     assert options.diarization_args == DiarizationArgs(min_speakers=2, max_speakers=3)
     assert options.output_options == OutputOptions(word_timestamps=False, extra_data=False)
     assert (options.initial_prompt, options.hotwords) == ("דני\nתמר", "תמליל")
+    assert options.accuracy == "best"
     assert (options.beam_size, options.temperature, options.vad) == (3, (0.0, 0.5), False)
     assert job.webhook.events == (EventType.TRANSCRIPTION_FAILED,)
     assert job.webhook.mode is PayloadMode.LEGACY

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.errors import InvalidRequest, UnsupportedOption
 from shared.domain.model_policy import ModelPolicy
-from shared.domain.options import Accuracy, Channels, DiarizationArgs, Task, TranscriptionOptions
+from shared.domain.options import Channels, DiarizationArgs, Task, TranscriptionOptions
 from shared.ports.platform import Limits
 from shared.services.check_options import check_options
 
@@ -32,7 +32,6 @@ def speakers(**changes: int) -> dict[str, Any]:
         ({"multilingual": True, "language": "he"}, "multilingual"),
         ({"multilingual": True, "model": "tiny.en"}, "multilingual"),
         ({"channels": Channels.SEPARATE, "diarize": True}, "channels"),
-        ({"accuracy": Accuracy.BEST}, "accuracy"),
         ({"diarization_args": DiarizationArgs(num_speakers=2)}, "diarization_args"),
         (speakers(num_speakers=0), "diarization_args.num_speakers"),
         (speakers(num_speakers=21), "diarization_args.num_speakers"),
