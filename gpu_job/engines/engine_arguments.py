@@ -83,5 +83,4 @@ def context_arguments(
         **sequential_arguments(options, language, temperature_ladder(options)),
         "initial_prompt": prompt or None,
         "condition_on_previous_text": True,
-        "without_timestamps": False,
     }

@@ -19,6 +19,8 @@ _FRAMES_PER_SECOND = 100
 #: 1,880 borders inside speech, against an alignment by hidden Markov models, which is itself early
 #: by half a frame (0.055 s and 0.01 s).
 _LEAD_SECONDS = 0.06
+#: The silence that is kept after speech, and a last sound that the alignment cuts.
+_TAIL_SECONDS = 1.0
 #: Clips begin at quarters of a second, which floats and faster-whisper's hundredths hit exactly.
 _CLIP_STEP = SAMPLE_RATE // 4
 
@@ -89,8 +91,9 @@ class FasterWhisperBackend:
     def sequential(self, window: Audio, arguments: Mapping[str, Any]) -> list[Segment]:
         """See `WhisperBackend`."""
         with engine_errors("faster-whisper"):
-            found, _ = self._model.transcribe(window, **arguments)
-            return list(_translate(found, shift=0.0))
+            found, info = self._model.transcribe(window, **arguments)
+            heard = _without_tail(found, info.transcription_options, len(window) / SAMPLE_RATE)
+            return list(_translate(heard, shift=0.0))
 
     def language_probabilities(
         self, window: Audio, *, shortest: float = 30.0
@@ -139,6 +142,21 @@ def _one_after_another(windows: Sequence[Audio]) -> tuple[Audio, list[dict[str, 
         padded.append(np.pad(window, (0, -len(window) % _CLIP_STEP)))
         position += len(padded[-1])
     return np.concatenate(padded), clips
+
+
+def _without_tail(found: Iterable[Any], options: Any, seconds: float) -> Iterable[Any]:
+    """Leave out what a further pass makes of the silence after the last word.
+
+    The sequential decoder goes on where the last word ended, and of a tail without speech it makes
+    a repetition of the text before, at every temperature. That pass can't be forbidden; so it gets
+    one token and one temperature, and is dropped. (`options` is what the decoder goes by.)
+    """
+    for segment in found:
+        if segment.seek > 0 and seconds - segment.seek / _FRAMES_PER_SECOND < _TAIL_SECONDS:
+            return
+        yield segment
+        if seconds - segment.end < _TAIL_SECONDS:
+            options.temperatures, options.max_new_tokens = options.temperatures[:1], 1
 
 
 def _translate(found: Iterable[Any], *, shift: float) -> Iterable[Segment]:
