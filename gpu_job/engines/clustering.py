@@ -8,7 +8,7 @@ speaker diarization pipeline", Interspeech 2023.)
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,23 +25,29 @@ MOST_CLUSTERED = 4_000
 #: A group smaller than this share of the largest is taken for a part of another, if none is forced.
 _SMALL_SHARE = 0.05
 _SMALL_COUNT = 2
+#: For a forced number of groups the tree is cut into at most so many times as many.
+_DEEPEST_CUT = 20
 
 Centroids = NDArray[np.float32]
+_Labels = NDArray[np.int64]
 
 
-def find_speakers(prints: Sequence[VoicePrint], args: DiarizationArgs) -> Centroids:
-    """Return one unit vector per speaker, shape (speakers, 192).
+def find_speakers(prints: Sequence[VoicePrint], args: DiarizationArgs) -> Iterator[Centroids]:
+    """Yield groupings, the likeliest first: one unit vector per speaker, shape (speakers, 192).
+
+    Each honours the numbers as far as there are prints, but a voice with few prints may have no
+    turn in the end; then a later grouping, which shares the prints out more evenly, helps.
 
     Args:
-        prints: of all windows.
-        args: fixed, least and most numbers of speakers; honoured as far as there are prints.
+        prints: of all windows; without any, nothing is yielded.
+        args: fixed, least and most numbers of speakers.
     """
     chosen = _reliable(prints, args)
     if not chosen:
-        return np.zeros((0, 0), dtype=np.float32)
+        return
     vectors = np.stack([item.vector for item in chosen])
-    labels = _cluster(vectors, args)
-    return np.stack([_centroid(vectors[labels == label]) for label in np.unique(labels)])
+    for labels in _groupings(vectors, args):
+        yield np.stack([_centroid(vectors[labels == label]) for label in np.unique(labels)])
 
 
 def nearest(vector: Vector, centroids: Centroids) -> int:
@@ -81,29 +87,54 @@ def _reliable(prints: Sequence[VoicePrint], args: DiarizationArgs) -> list[Voice
     return chosen[:: max(step, 1)]
 
 
-def _cluster(vectors: NDArray[np.float32], args: DiarizationArgs) -> NDArray[np.int64]:
+def _groupings(vectors: NDArray[np.float32], args: DiarizationArgs) -> Iterator[_Labels]:
     from scipy.cluster.hierarchy import fcluster, linkage
 
     if len(vectors) == 1:
-        return np.zeros(1, dtype=np.int64)
+        yield np.zeros(1, dtype=np.int64)
+        return
     tree = linkage(vectors, method="average", metric="cosine")
-    forced = args.num_speakers
-    if forced is None:
-        labels = _merge_small(vectors, fcluster(tree, THRESHOLD, criterion="distance"))
-        found = len(np.unique(labels))
-        least = args.min_speakers or 1
-        most = args.max_speakers or max(found, least)
-        if least <= found <= most:
-            return labels
-        forced = min(max(found, least), most)
-    return np.asarray(fcluster(tree, forced, criterion="maxclust"), dtype=np.int64)
+    free = _merge_small(vectors, fcluster(tree, THRESHOLD, criterion="distance"))
+    found = len(np.unique(free))
+    number = min(_wanted(found, args), len(vectors))
+    yield free if number == found else _cut(vectors, tree, number)
+    ward = linkage(vectors, method="ward")  # prefers groups of like size, and has no strays
+    yield np.asarray(fcluster(ward, number, criterion="maxclust"), dtype=np.int64)
 
 
-def _merge_small(vectors: NDArray[np.float32], labels: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Give groups of stray prints to the nearest large group."""
+def _wanted(found: int, args: DiarizationArgs) -> int:
+    """Return the number of speakers allowed that is nearest to the number found."""
+    if args.num_speakers is not None:
+        return args.num_speakers
+    least = args.min_speakers or 1
+    return min(max(found, least), args.max_speakers or max(found, least))
+
+
+def _cut(vectors: NDArray[np.float32], tree: NDArray[np.float64], number: int) -> _Labels:
+    """Cut the tree where it first has so many groups that are not small.
+
+    Where it first has so many groups of any size, the last ones are mostly single stray prints.
+    """
+    from scipy.cluster.hierarchy import fcluster
+
+    for groups in range(number, min(_DEEPEST_CUT * number, len(vectors)) + 1):
+        labels = fcluster(tree, groups, criterion="maxclust")
+        if len(_large(labels)) == number:
+            return _merge_small(vectors, labels)
+    return np.asarray(fcluster(tree, number, criterion="maxclust"), dtype=np.int64)
+
+
+def _large(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the names of the groups that are no strays."""
     names, counts = np.unique(labels, return_counts=True)
     least = min(_SMALL_COUNT, counts.max(initial=1))
-    large = names[counts >= max(least, _SMALL_SHARE * counts.max())]
+    large: NDArray[np.int32] = names[counts >= max(least, _SMALL_SHARE * counts.max())]
+    return large
+
+
+def _merge_small(vectors: NDArray[np.float32], labels: NDArray[np.int32]) -> _Labels:
+    """Give groups of stray prints to the nearest large group."""
+    large = _large(labels)
     centroids = np.stack([_centroid(vectors[labels == name]) for name in large])
     merged = np.asarray(labels, dtype=np.int64).copy()
     for position in np.flatnonzero(~np.isin(labels, large)):

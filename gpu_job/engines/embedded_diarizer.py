@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gpu_job.engines.clustering import assign, find_speakers
+from gpu_job.engines.clustering import Centroids, assign, find_speakers
 from gpu_job.engines.embedding import Embedder, VoicePrint
 from gpu_job.engines.interruptible import raise_stopped
 from gpu_job.engines.ports import SAMPLE_RATE, Diarization, OnSeconds, Samples, ShouldStop
@@ -45,14 +45,15 @@ class EmbeddedDiarizer:
     def regroup(self, voices: bytes, args: DiarizationArgs) -> tuple[Turn, ...]:
         """See `gpu_job.engines.ports.Diarizer`."""
         heard = unpack(voices)
-        speakers = find_speakers(heard.prints, args)
-        if len(speakers) == 0:
-            return ()
-        assignments = [
-            Assignment(window=item.window, speaker=item.speaker, label=label)
-            for item, label in zip(heard.prints, assign(heard.prints, speakers), strict=True)
-        ]
-        return reconstruct(heard.activity, assignments, len(speakers), heard.duration)
+        least = args.num_speakers or args.min_speakers or 1
+        most: tuple[Turn, ...] = ()
+        for speakers in find_speakers(heard.prints, args):
+            turns = _turns(heard, speakers)
+            if _voices_in(turns) > _voices_in(most):
+                most = turns
+            if _voices_in(most) >= least:
+                break
+        return most
 
     def _listen(
         self, audio: Samples, on_progress: OnSeconds, should_stop: ShouldStop
@@ -72,6 +73,18 @@ class EmbeddedDiarizer:
                 prints.extend(self.embedder.voice_prints(audio, window, active))
                 on_progress(min(window * STEP + WINDOW, len(audio)) / SAMPLE_RATE)
         return activity, prints
+
+
+def _turns(heard: Voices, speakers: Centroids) -> tuple[Turn, ...]:
+    assignments = [
+        Assignment(window=item.window, speaker=item.speaker, label=label)
+        for item, label in zip(heard.prints, assign(heard.prints, speakers), strict=True)
+    ]
+    return reconstruct(heard.activity, assignments, len(speakers), heard.duration)
+
+
+def _voices_in(turns: tuple[Turn, ...]) -> int:
+    return len({turn.speaker for turn in turns})
 
 
 def _check(should_stop: ShouldStop) -> None:

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gpu_job.engines.embedding import load_embedder
-from gpu_job.engines.ports import Audio, TranscriptionOutput
+from gpu_job.engines.ports import Audio, Diarization, TranscriptionOutput
 from gpu_job.steps.assign_speakers import assign_speakers
 from gpu_job.steps.decode import decode
 from shared.domain.errors import Stopped
@@ -179,8 +179,22 @@ def _error_of_labels(turns: Sequence[Turn]) -> float:
 
 
 @cache
+def _heard(args: DiarizationArgs, seconds: int) -> Diarization:
+    require("segmentation-3.0", "ecapa")
+    return (
+        engines()
+        .diarizer()
+        .diarize(
+            _sample()[: seconds * 16_000],
+            args,
+            on_progress=lambda _: None,
+            should_stop=lambda: False,
+        )
+    )
+
+
 def _plain_turns() -> tuple[Turn, ...]:
-    return _diarize(_sample(), DiarizationArgs())
+    return _heard(DiarizationArgs(), 60).turns
 
 
 def test_two_voices_are_told_apart() -> None:
@@ -221,9 +235,28 @@ def test_two_voices_at_once_are_two_turns_at_once() -> None:
     assert sum(people == 2 for people in crowd) > len(crowd) / 2
 
 
-def test_a_number_of_speakers_is_honoured() -> None:
-    turns = _diarize(_sample()[: 16 * 16_000], DiarizationArgs(num_speakers=1))
-    assert {turn.speaker for turn in turns} == {"SPEAKER_00"}
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (DiarizationArgs(num_speakers=1), 1),
+        (DiarizationArgs(max_speakers=1), 1),
+        (DiarizationArgs(num_speakers=3), 3),
+        (DiarizationArgs(min_speakers=3), 3),
+        (DiarizationArgs(min_speakers=4, max_speakers=5), 4),
+        (DiarizationArgs(max_speakers=4), 2),
+    ],
+)
+def test_numbers_of_speakers_are_honoured_without_hearing_the_audio_again(
+    args: DiarizationArgs, expected: int
+) -> None:
+    turns = engines().diarizer().regroup(_heard(DiarizationArgs(), 60).voices, args)
+    assert len({turn.speaker for turn in turns}) == expected
+
+
+def test_grouping_anew_gives_what_hearing_again_would() -> None:
+    args = DiarizationArgs(num_speakers=1)
+    heard = _heard(DiarizationArgs(), 14)
+    assert engines().diarizer().regroup(heard.voices, args) == _heard(args, 14).turns != heard.turns
 
 
 def test_every_word_has_the_right_speaker() -> None:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +10,8 @@ from numpy.typing import NDArray
 from gpu_job.engines import reconstruction
 from gpu_job.engines.clustering import assign, find_speakers, nearest
 from gpu_job.engines.embedded_diarizer import EmbeddedDiarizer
-from gpu_job.engines.embedding import Embedder, VoicePrint, runs
+from gpu_job.engines.embedding import Embedder, runs
 from gpu_job.engines.fbank import log_mel
-from gpu_job.engines.onnx_session import OnnxSession
 from gpu_job.engines.reconstruction import Assignment, reconstruct
 from gpu_job.engines.segmentation import (
     FRAME_STEP,
@@ -29,60 +27,10 @@ from gpu_job.engines.segmentation import (
 from gpu_job.engines.voices import VERSION, Voices, pack, unpack
 from shared.domain.errors import Stopped, WorkerError
 from shared.domain.options import DiarizationArgs
+from tests.support.voices import Answer, voice_prints
 from tests.support.whisper import silence
 
 ANY = DiarizationArgs()
-
-
-def _prints(*counts: int, noise: float = 0.02, seconds: float = 5.0) -> list[VoicePrint]:
-    """Voice prints around one random direction per person, so many for each."""
-    rng = np.random.default_rng(5)
-    people = rng.normal(size=(len(counts), 192))
-    found: list[VoicePrint] = []
-    for person, count in enumerate(counts):
-        for _ in range(count):
-            vector = people[person] / np.linalg.norm(people[person]) + rng.normal(0, noise, 192)
-            unit = (vector / np.linalg.norm(vector)).astype(np.float32)
-            found.append(VoicePrint(window=len(found), speaker=0, seconds=seconds, vector=unit))
-    return found
-
-
-@pytest.mark.parametrize("counts", [(6,), (1,), (5, 7), (9, 4, 6)])
-def test_as_many_speakers_are_found_as_there_are_voices(counts: tuple[int, ...]) -> None:
-    prints = _prints(*counts)
-    speakers = find_speakers(prints, ANY)
-    assert speakers.shape == (len(counts), 192)
-    labels = [nearest(item.vector, speakers) for item in prints]
-    assert sum(one != two for one, two in pairwise(labels)) == len(counts) - 1
-
-
-@pytest.mark.parametrize(
-    ("args", "expected"),
-    [
-        (DiarizationArgs(num_speakers=2), 2),
-        (DiarizationArgs(num_speakers=5), 5),
-        (DiarizationArgs(min_speakers=4), 4),
-        (DiarizationArgs(max_speakers=1), 1),
-        (DiarizationArgs(min_speakers=2, max_speakers=5), 3),
-    ],
-)
-def test_the_callers_number_of_speakers_is_honoured(args: DiarizationArgs, expected: int) -> None:
-    assert len(find_speakers(_prints(9, 8, 7), args)) == expected
-
-
-def test_a_stray_print_makes_no_speaker_of_its_own() -> None:
-    assert len(find_speakers(_prints(30, 30, 1), ANY)) == 2
-
-
-def test_short_speech_does_not_shape_the_speakers() -> None:
-    prints = [*_prints(8, 8), *(_prints(3, noise=1.0, seconds=0.5))]
-    assert len(find_speakers(prints, ANY)) == 2
-    only_short = _prints(3, 3, seconds=0.5)
-    assert len(find_speakers(only_short, ANY)) == 2
-
-
-def test_nobody_is_found_where_nobody_speaks() -> None:
-    assert len(find_speakers([], DiarizationArgs(num_speakers=3))) == 0
 
 
 def _activity(windows: int, *spans: tuple[int, int, int]) -> list[Activity]:
@@ -152,23 +100,11 @@ def test_features_have_a_frame_each_ten_milliseconds_and_80_db_of_range() -> Non
     assert int(log_mel(tone)[50].argmax()) in (27, 28)
 
 
-@dataclass
-class _Session(OnnxSession):
-    """Answers by a function instead of a network."""
-
-    answer: NDArray[np.float32]
-    shapes: list[tuple[int, ...]] = field(default_factory=list)
-
-    def run(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        self.shapes.append(values.shape)
-        return np.repeat(self.answer, len(values), axis=0)
-
-
-def _diarizer(classes: NDArray[np.float32]) -> tuple[EmbeddedDiarizer, _Session]:
+def _diarizer(classes: NDArray[np.float32]) -> tuple[EmbeddedDiarizer, Answer]:
     vector = np.ones((1, 192), dtype=np.float32)
-    heard = _Session(answer=vector)
+    heard = Answer(answer=vector)
     return (
-        EmbeddedDiarizer(segmenter=Segmenter(_Session(answer=classes)), embedder=Embedder(heard)),
+        EmbeddedDiarizer(segmenter=Segmenter(Answer(answer=classes)), embedder=Embedder(heard)),
         heard,
     )
 
@@ -221,8 +157,8 @@ def test_what_every_window_finds_likely_and_none_is_sure_of_is_speech() -> None:
 
 
 def test_two_voices_of_one_window_are_never_one_person() -> None:
-    prints = _prints(5, 5)
-    speakers = find_speakers(prints, ANY)
+    prints = voice_prints(5, 5)
+    speakers = next(find_speakers(prints, ANY))
     middle = prints[0].vector + 0.5 * prints[5].vector
     between = replace(prints[1], window=99, speaker=1, vector=middle / np.linalg.norm(middle))
     sure = replace(prints[0], window=99)
@@ -252,7 +188,7 @@ def test_voices_are_grouped_anew_without_the_audio() -> None:
     activity = _activity(6, (0, 700, 0), (700, 1400, 1))
     prints = [
         replace(item, window=number % 6, speaker=number // 6)
-        for number, item in enumerate(_prints(6, 6))
+        for number, item in enumerate(voice_prints(6, 6))
     ]
     voices = pack(Voices(duration=25.0, activity=activity, prints=prints))
     diarizer, _ = _diarizer(_always(0))
@@ -272,7 +208,7 @@ def test_grouping_anew_with_the_same_limits_changes_nothing() -> None:
 
 def test_voices_survive_packing() -> None:
     activity = _activity(3, (5, 300, 0), (200, 800, 2))
-    prints = _prints(2, 1)
+    prints = voice_prints(2, 1)
     read = unpack(pack(Voices(duration=17.25, activity=activity, prints=prints)))
     assert read.duration == 17.25
     np.testing.assert_array_equal(np.stack(read.activity), np.stack(activity))
@@ -284,7 +220,7 @@ def test_voices_survive_packing() -> None:
 
 
 def test_damaged_and_foreign_voices_are_refused_for_good() -> None:
-    good = pack(Voices(duration=10.0, activity=_activity(1), prints=_prints(1)))
+    good = pack(Voices(duration=10.0, activity=_activity(1), prints=voice_prints(1)))
     other = io.BytesIO()
     np.savez_compressed(other, version=np.int64(VERSION + 1))
     unknown = io.BytesIO()
