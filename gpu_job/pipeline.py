@@ -88,7 +88,9 @@ class TranscriptionPipeline:
         plain = build(output, options=replace(options, output_options=OutputOptions()))
         held.keep(plain, found.voices)
         with watch.lap("assign_speakers"):
-            segments = assign_speakers(output.segments, found.turns_for_words)
+            segments = assign_speakers(
+                output.segments, found.turns_for_words, overlapping=found.turns
+            )
         return build(
             replace(output, segments=segments),
             options=options,

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from gpu_job.steps.overlap import mark_overlap
 from shared.domain.transcript import Segment, SpeakerTotal, Turn, Word
 
 #: A word in a gap between turns goes to a turn this near; word times are not exact.
@@ -22,13 +23,19 @@ _STRAY_PAUSE = 0.15
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟")  # noqa: RUF001 (CJK)
 
 
-def assign_speakers(segments: Sequence[Segment], turns: Sequence[Turn]) -> tuple[Segment, ...]:
+def assign_speakers(
+    segments: Sequence[Segment], turns: Sequence[Turn], *, overlapping: Sequence[Turn] = ()
+) -> tuple[Segment, ...]:
     """Label words and segments with speakers, and cut segments where the speaker changes.
+
+    A segment in which somebody else speaks at the same time is flagged ``overlap`` and names them
+    after its own speaker.
 
     Args:
         segments: in order; those without words are labelled as a whole and never cut.
         turns: in any order; may overlap. The label that covers most of a word wins; of equals,
             the one whose turn began first.
+        overlapping: all turns, where `turns` holds one speaker at any time.
 
     Returns:
         Segments numbered from 0. A word further than half a second from every turn keeps no label.
@@ -37,7 +44,8 @@ def assign_speakers(segments: Sequence[Segment], turns: Sequence[Turn]) -> tuple
         return tuple(segments)
     finder = _Finder(turns)
     pieces = (piece for segment in segments for piece in _label(segment, finder))
-    return tuple(replace(piece, id=number) for number, piece in enumerate(pieces))
+    marked = mark_overlap(pieces, overlapping or turns)
+    return tuple(replace(piece, id=number) for number, piece in enumerate(marked))
 
 
 def speaker_totals(turns: Iterable[Turn]) -> tuple[SpeakerTotal, ...]:

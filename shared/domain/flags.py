@@ -18,3 +18,5 @@ class Flag(StrEnum):
     PHANTOM_PHRASE = "phantom_phrase"
     #: Nobody seems to speak there.
     NO_SPEECH = "no_speech"
+    #: Somebody else speaks at the same time, for half a second or more.
+    OVERLAP = "overlap"
