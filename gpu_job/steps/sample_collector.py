@@ -29,6 +29,7 @@ class SampleCollector:
     faults: int = 0
     went_on: bool = False
     _resampler: Any = None
+    _averaged: bool = False
     _format: tuple[Any, ...] = ()
     _reported: float = 0.0
 
@@ -76,9 +77,18 @@ class SampleCollector:
             self.finish()
             # s16, because FFmpeg scales a downmix to stay below full scale only for integers.
             self._resampler = av.AudioResampler(format="s16", layout=self.layout, rate=SAMPLE_RATE)
+            self._averaged = False
             self._format = shape
         frame.pts = None  # timestamps with gaps would make the resampler refuse the frame
-        self._keep(self._resampler.resample(frame))
+        try:
+            self._keep(self._resampler.resample(frame))
+        except av.error.ArgumentError:
+            if self._averaged or len(self.files) > 1:
+                raise
+            # FFmpeg has no rule to mix so many channels that have no names: average them here.
+            self._resampler = av.AudioResampler(format="s16", layout=frame.layout, rate=SAMPLE_RATE)
+            self._averaged = True
+            self._keep(self._resampler.resample(frame))
 
     def finish(self) -> None:
         """Take what the resampler still holds."""
@@ -101,7 +111,11 @@ class SampleCollector:
     def _keep(self, frames: list[Any]) -> None:
         for frame in frames:
             # Interleaved: PyAV crashes on planes of eight channels.
-            samples = frame.to_ndarray().astype("<i2", copy=False).reshape(-1, len(self.files))
+            samples = frame.to_ndarray().astype("<i2", copy=False)
+            if self._averaged:
+                mixed = samples.reshape(-1, frame.layout.nb_channels).mean(axis=1)
+                samples = mixed.round().astype("<i2")
+            samples = samples.reshape(-1, len(self.files))
             for number, file in enumerate(self.files):
                 file.write(samples[:, number].tobytes())
         if self.seconds > self.max_seconds:

@@ -246,3 +246,14 @@ def test_more_channels_than_are_kept_apart_are_refused_by_number(tmp_path: Path)
         _separate(tmp_path / "a.wav")
     assert caught.value.code == "too_many_channels"
     assert _decode(tmp_path / "a.wav").channels == 9
+
+
+def test_channels_that_ffmpeg_can_not_mix_are_averaged(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
+        file.setparams((9, 2, 16_000, 0, "NONE", ""))
+        loud = np.zeros((1000, 9), dtype="<i2")
+        loud[:, :3] = 9000
+        file.writeframes(loud.tobytes())
+    heard = _decode(tmp_path / "a.wav")
+    assert len(heard.samples) == 1000
+    np.testing.assert_allclose(heard.samples[100:900], 3000 / 32768, atol=1e-3)
