@@ -81,6 +81,10 @@ class ApiClient:
             answer = _checked(self._plain.get(answer.headers["location"]))
         return answer.content
 
+    def segments(self, job_id: str, after: str | None) -> Any:
+        """A job's finished segments behind a cursor, as a page."""
+        return self.get(f"/api/v1/jobs/{job_id}/segments", after=after)
+
     def text(self, path: str, **params: Any) -> str:
         """A GET's text, in UTF-8."""
         return self.content(path, **params).decode()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from shared.domain.job import Status
 from tamlil import console, parameters
-from tamlil.job_access import opened
+from tamlil.job_access import Jobs, opened
+from tamlil.tracker import Display, Tracker
+from tamlil.watch import Watcher
 
 app = typer.Typer(no_args_is_help=True, help="Look at jobs, cancel and erase them.")
 
@@ -52,6 +55,30 @@ def show(
 
 
 @app.command()
+def watch(
+    job_id: JobId,
+    tenant: parameters.Tenant = "default",
+    server: parameters.Server = None,
+    api_key: parameters.Key = None,
+    quiet: parameters.Quiet = False,
+) -> None:
+    """Print a job's segments as they are finished, until it is over; progress goes to stderr.
+
+    Ends with 1 when the job has no transcript. Ctrl-C leaves the job alone.
+    """
+    ended: list[dict[str, Any]] = []
+    with opened(server, api_key, tenant) as jobs, Display(quiet=quiet) as display:
+        show = partial(display.line, to_stdout=True)
+        watcher = Watcher(read=jobs.segments, show=show, note=display.line)
+        tracker = Tracker(_Records(jobs), display, watcher)
+        tracker.follow({job_id: job_id}, lambda _id, job: ended.append(job))
+    (job,) = ended
+    if job["status"] != "completed":
+        error = job["error"] or {"code": job["status"], "detail": f"the job was {job['status']}"}
+        console.fail(error["detail"], code=error["code"])
+
+
+@app.command()
 def cancel(
     job_id: JobId,
     tenant: parameters.Tenant = "default",
@@ -78,6 +105,18 @@ def purge(
     with opened(server, api_key, tenant) as jobs:
         jobs.purge(job_id)
     console.note(f"erased {job_id}")
+
+
+class _Records:
+    """Jobs by their paths, as a tracker asks for them."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    def get(self, path: str, **params: Any) -> Any:
+        """A job's document; there are no parameters."""
+        del params
+        return self._jobs.show(path.rsplit("/", 1)[-1])
 
 
 def _row(job: dict[str, Any]) -> tuple[str, ...]:

@@ -72,6 +72,14 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
     named: layout.Named = None,
     karaoke: layout.Karaoke = None,
     directional_marks: layout.Marks = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Show finished segments while the rest is at work: on stderr, or on stdout when"
+            " transcripts go to files. With speakers once these are known.",
+        ),
+    ] = False,
     server: parameters.Server = None,
     api_key: parameters.Key = None,
     as_json: parameters.Json = False,
@@ -114,6 +122,7 @@ def transcribe(  # noqa: PLR0917 - one parameter an option; Typer passes them by
             layout=queries,
             as_json=as_json,
             quiet=quiet,
+            watch=watch,
         )
         with _session(server, api_key, fields, quiet=quiet) as client:
             status = run(client, request)

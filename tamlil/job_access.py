@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from functions.api.present import job_out, job_summary
+from functions.api.present_segments import segments_out
 from shared.domain.job import Status
 from shared.ports.job_store import JobQuery
 from shared.ports.platform import Platform
 from shared.services.cancel_job import cancel_job, purge_job
 from shared.services.read_job import list_jobs, read_job
+from shared.services.read_segments import read_segments
 from shared.settings import Settings
 from shared.wiring import load
 from tamlil import console
@@ -28,6 +30,10 @@ class Jobs(Protocol):
 
     def show(self, job_id: str) -> dict[str, Any]:
         """One job, its transcript included when it is small."""
+        ...
+
+    def segments(self, job_id: str, after: str | None, /) -> dict[str, Any]:
+        """Finished segments behind a cursor, as a page."""
         ...
 
     def cancel(self, job_id: str) -> None:
@@ -53,6 +59,10 @@ class ServerJobs:
     def show(self, job_id: str) -> dict[str, Any]:
         """One job, its transcript included when it is small."""
         return dict(self._client.get(f"/api/v1/jobs/{job_id}"))
+
+    def segments(self, job_id: str, after: str | None, /) -> dict[str, Any]:
+        """Finished segments behind a cursor, as a page."""
+        return dict(self._client.segments(job_id, after))
 
     def cancel(self, job_id: str) -> None:
         """End an unfinished job."""
@@ -80,6 +90,11 @@ class LocalJobs:
         """One job, its transcript included when it is small."""
         job = read_job(self._platform, tenant=self._tenant, job_id=job_id)
         return job_out(self._platform, job).model_dump(mode="json")
+
+    def segments(self, job_id: str, after: str | None, /) -> dict[str, Any]:
+        """Finished segments behind a cursor, as a page."""
+        page = read_segments(self._platform, tenant=self._tenant, job_id=job_id, cursor=after)
+        return segments_out(page).model_dump(mode="json")
 
     def cancel(self, job_id: str) -> None:
         """End an unfinished job."""

@@ -21,6 +21,11 @@ class Output:
     folder: Path | None = None
     file: Path | None = None
 
+    @property
+    def in_files(self) -> bool:
+        """Whether stdout is left for something else."""
+        return self.folder is not None or self.file is not None
+
 
 def is_url(source: str) -> bool:
     """Whether a source is for the server to fetch."""

@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from shared.domain.job import FINISHED
+from tamlil.watch import Watcher
 
 _LOCAL_POLL_SECONDS = 0.25
 _SLOWEST_POLL_SECONDS = 3.0
@@ -40,6 +41,7 @@ class Display:
 
     def __init__(self, *, quiet: bool = False) -> None:
         console = Console(stderr=True, highlight=False)
+        self._quiet = quiet
         self._plain = not quiet and not console.is_terminal
         self._tasks: dict[str, TaskID] = {}
         self._stages: dict[str, str] = {}
@@ -77,6 +79,15 @@ class Display:
             self._tasks[name] = self._progress.add_task(escape(name), total=1.0, stage=stage)
         self._progress.update(self._tasks[name], completed=float(job["progress"]), stage=stage)
 
+    def line(self, text: str, *, to_stdout: bool = False) -> None:
+        """Say something above the bars; on stdout only where that can't tear them apart."""
+        bars = not self._progress.disable
+        if to_stdout and not (bars and sys.stdout.isatty()):
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
+        elif not self._quiet:
+            self._progress.console.print(text, markup=False, soft_wrap=True)
+
 
 @dataclass
 class Tracker:
@@ -84,6 +95,7 @@ class Tracker:
 
     reader: JobReader
     display: Display
+    watcher: Watcher | None = None
     slowest_seconds: float = _SLOWEST_POLL_SECONDS
     sleep: Callable[[float], None] = field(default=time.sleep)
 
@@ -110,6 +122,8 @@ class Tracker:
                 changed = changed or news.get(job_id) != mark
                 news[job_id] = mark
                 self.display.show(name, job)
+                if self.watcher is not None:
+                    self.watcher.look(job_id, name, job)
                 if job["status"] in FINISHED:
                     del left[job_id]
                     on_end(job_id, job)

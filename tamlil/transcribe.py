@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ from tamlil.client import ApiClient, Refused
 from tamlil.console import note, print_json, print_text, tell_error
 from tamlil.outputs import Output, file_names, is_url, source_name, write_outputs
 from tamlil.tracker import Display, Tracker
+from tamlil.watch import Watcher
 
 
 @dataclass
@@ -51,6 +53,7 @@ class Request:
     layout: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     as_json: bool = False
     quiet: bool = False
+    watch: bool = False  # show finished segments while the rest is at work
 
 
 def run(client: ApiClient, request: Request) -> int:
@@ -74,9 +77,22 @@ def run(client: ApiClient, request: Request) -> int:
 
         shown = {job_id: source_name(items[index].source) for job_id, index in by_id.items()}
         with Display(quiet=request.quiet) as display:
-            Tracker(client, display).follow(shown, finish)
+            watcher = _watcher(client, display, request) if request.watch else None
+            Tracker(client, display, watcher).follow(shown, finish)
     _present(items, request)
     return 1 if any(item.error for item in items) else 0
+
+
+def _watcher(client: ApiClient, display: Display, request: Request) -> Watcher:
+    """On stdout only when the transcripts go elsewhere, so that a pipe gets these alone."""
+    is_free = request.output.in_files and not request.as_json
+    return Watcher(
+        read=client.segments,
+        show=partial(display.line, to_stdout=is_free),
+        note=display.line,
+        to_the_end=is_free,
+        several=len(request.sources) > 1,
+    )
 
 
 @contextmanager
@@ -127,7 +143,7 @@ def _finish(client: ApiClient, item: Item, job: Mapping[str, Any], request: Requ
             item.contents[name] = client.content(path, format=name, **query)
         except Refused as exc:  # the transcript is there; other formats of it may be had
             item.error = {"code": exc.code, "detail": exc.detail}
-    if request.as_json and request.output.folder is None and request.output.file is None:
+    if request.as_json and not request.output.in_files:
         item.transcript = json.loads(client.text(path, format="json"))
     item.warnings = list(job["warnings"])
 

@@ -39,6 +39,7 @@ _BY_CODE = {
     "upload_erased": 410,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
+    "streaming_unsupported": 501,
 }
 
 #: Then by class, the nearest in the method resolution order.

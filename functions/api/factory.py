@@ -8,11 +8,13 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from functions.api import errors
+from functions.api.event_stream import Pace
 from functions.api.middleware.body_limit import BodyLimit
 from functions.api.middleware.faults import Faults
 from functions.api.middleware.request_context import RequestContext
 from functions.api.openapi import TamlilApi
 from functions.api.routes import (
+    events,
     health,
     jobs,
     keys,
@@ -59,12 +61,14 @@ def create_app(platform: Platform, settings: Settings) -> FastAPI:
     )
     app.state.platform = platform
     app.state.watchers = Watchers()
+    app.state.pace = Pace()
     errors.install(app)
     for module in (
         transcribe,
         uploads,
         jobs,
         segments,
+        events,
         transcripts,
         models,
         webhooks,
@@ -95,6 +99,7 @@ def _add_middleware(app: FastAPI, platform: Platform, settings: Settings) -> Non
                 "Authorization",
                 "Content-Type",
                 "Idempotency-Key",
+                "Last-Event-ID",
                 "X-API-Key",
                 "X-Request-ID",
             ],

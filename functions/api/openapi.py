@@ -24,6 +24,7 @@ _MEANINGS = {
     422: "A field can't be accepted; `field` and `errors` say which and why.",
     429: "Too many requests; Retry-After says how long to wait.",
     500: "A fault of ours, logged under the request id.",
+    501: "This deployment can't stream; `detail` names what to use instead.",
     503: "A store or queue did not answer; Retry-After says when to try again.",
 }
 #: What every operation with a key may answer.

@@ -6,7 +6,19 @@ from functions.api.schemas.jobs import JobErrorOut
 from functions.api.schemas.segments import SegmentsOut
 from functions.api.schemas.transcript import SegmentOut
 from shared.domain.codec import to_document
+from shared.domain.job import Job
+from shared.domain.transcript import Segment
 from shared.services.read_segments import SegmentsPage
+
+
+def segment_out(segment: Segment) -> SegmentOut:
+    """A segment as it is answered everywhere."""
+    return SegmentOut.model_validate(to_document(segment))
+
+
+def error_out(job: Job) -> JobErrorOut | None:
+    """Why the job failed, or its last attempt did."""
+    return None if job.error is None else JobErrorOut(**to_document(job.error))
 
 
 def segments_out(page: SegmentsPage) -> SegmentsOut:
@@ -18,10 +30,10 @@ def segments_out(page: SegmentsPage) -> SegmentsOut:
         stage=job.stage,
         progress=job.progress,
         audio_seconds=job.audio_seconds,
-        segments=[SegmentOut.model_validate(to_document(found)) for found in page.segments],
+        segments=[segment_out(found) for found in page.segments],
         cursor=page.cursor,
         replaces=page.replaces,
         final=page.final,
         complete=page.complete,
-        error=None if job.error is None else JobErrorOut(**to_document(job.error)),
+        error=error_out(job),
     )

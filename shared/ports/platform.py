@@ -22,7 +22,10 @@ from shared.ports.secret_store import SecretStore
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What a deployment allows. Seconds and bytes."""
+    """What a deployment allows. Seconds and bytes.
+
+    `streams`: whether an answer may be sent bit by bit; AWS Lambda behind API Gateway can't.
+    """
 
     max_workers: int = 1
     max_attempts: int = 3
@@ -37,6 +40,7 @@ class Limits:
     models: ModelPolicy = field(default_factory=ModelPolicy)
     default_diarizer: str = "embedded"
     retention_seconds: float | None = None
+    streams: bool = True
     rate: RateRule = field(
         default_factory=lambda: RateRule(limit=120, window_seconds=60.0, burst=60)
     )

@@ -15,7 +15,7 @@ from shared.domain.codec import to_document
 from shared.domain.direction import strip_directional_controls
 from shared.domain.errors import InvalidRequest, NotFound, Unavailable
 from shared.domain.job import Job, Status
-from shared.domain.options import OutputOptions
+from shared.domain.options import Channels, OutputOptions
 from shared.domain.reading_position import (
     FINAL,
     Position,
@@ -127,10 +127,11 @@ def _of_parts(platform: Platform, job: Job, position: Position, limit: int) -> S
     replaces = position.edition != edition and position.segments > 0
     if position.edition != edition:
         position = Position(edition=edition)
+    # Parts of separate channels lie one channel after the other, not where they are in time.
+    readable = job.options.channels is not Channels.SEPARATE
+    parts = read_parts(platform, job, first=position.parts) if readable else ()
     try:
-        taken, position, more = _take(
-            read_parts(platform, job, first=position.parts), job, position, limit
-        )
+        taken, position, more = _take(parts, job, position, limit)
     except Unavailable as exc:
         if not (job.finished and isinstance(exc.__cause__, NotFound)):
             raise
@@ -194,7 +195,6 @@ def _as_asked(segment: Segment, number: int, output: OutputOptions) -> Segment:
         start=round(segment.start, _TIME_DIGITS),
         end=round(segment.end, _TIME_DIGITS),
         text=strip_directional_controls(segment.text).strip(),
-        speakers=(),
         words=segment.words if output.word_timestamps else (),
         extra_data=segment.extra_data if output.extra_data else None,
     )

@@ -21,6 +21,7 @@ _OPERATIONS = [
     "DELETE /api/v1/keys/{key_id}",
     "GET /api/v1/jobs",
     "GET /api/v1/jobs/{job_id}",
+    "GET /api/v1/jobs/{job_id}/events",
     "GET /api/v1/jobs/{job_id}/segments",
     "GET /api/v1/jobs/{job_id}/transcript",
     "GET /api/v1/keys",

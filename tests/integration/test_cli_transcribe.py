@@ -234,3 +234,14 @@ def _served(data_dir: Path) -> str:
         rest = process.stdout.read()
         assert process.wait(30) == 0
     return head + rest
+
+
+def test_watching_leaves_results_and_exit_codes_as_they_are(
+    command: Command, running: Running, audio: Path, tmp_path: Path
+) -> None:
+    plain = command.run("transcribe", audio, *at(running), "-f", "json", "--quiet")
+    watched = command.run("transcribe", audio, *at(running), "-f", "json", "--quiet", "--watch")
+    assert (watched.exit_code, plain.exit_code) == (0, 0)
+    assert json.loads(watched.stdout)["segments"] == json.loads(plain.stdout)["segments"]
+    missing = command.run("transcribe", tmp_path / "missing.wav", *at(running), "--watch")
+    assert missing.exit_code == 1

@@ -42,6 +42,7 @@ class RequestContext:
         inner = dict(scope, method="GET" if as_get else method)
         state = inner["state"] = dict(scope.get("state") or {})
         state["request_id"] = _request_id(Headers(scope=scope))
+        state["as_head"] = as_get  # an answer without an end has to know
         status = 0
         started = time.perf_counter()
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.domain.errors import InvalidRequest, NotFound, Unavailable
 from shared.domain.job import Job, JobError, Status
-from shared.domain.options import TranscriptionOptions
+from shared.domain.options import Channels, TranscriptionOptions
 from shared.domain.reading_position import Position, decode_position, encode_position
 from shared.domain.transcript import Word
 from shared.services import read_segments as service
@@ -180,6 +180,17 @@ def test_what_was_not_asked_for_is_left_out_of_parts_too(world: World) -> None:
     assert (found.id, found.start, found.text) == (0, 0.0, "hi")
     expected = (word,) if job.options.output_options.word_timestamps else ()
     assert found.words == expected
+
+
+def test_separate_channels_are_read_when_they_are_put_together(world: World) -> None:
+    job = world.processing(options=TranscriptionOptions(channels=Channels.SEPARATE))
+    save_part(world, job, said(0, speakers=("CHANNEL_00",)))
+    page = read(world, job)
+    assert page.segments == ()
+    finish(world, job, said(0, speakers=("CHANNEL_01",)), said(1, speakers=("CHANNEL_00",)))
+    page = read(world, job, page.cursor)
+    assert [segment.speakers for segment in page.segments] == [("CHANNEL_01",), ("CHANNEL_00",)]
+    assert not page.replaces
 
 
 def once(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
