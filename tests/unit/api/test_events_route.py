@@ -17,7 +17,6 @@ from functions.local.http_server import HttpServer, bind, url_of
 from shared.domain.api_keys import Scope
 from shared.domain.job import Job
 from shared.domain.options import TranscriptionOptions
-from shared.services.cancel_job import purge_job
 from tests.support.api import Api, problem
 from tests.support.embedded import wait_for
 from tests.support.faults import be_unavailable
@@ -177,7 +176,7 @@ def test_a_job_that_is_erased_ends_the_stream(api: Api, base: str) -> None:
     with opened(base, api, job) as answer:
         coming = events(answer)
         assert next(coming)["event"] == "status"
-        purge_job(api.world.platform, tenant="acme", job_id=job.id)
+        api.world.platform.jobs.delete(api.world.job(job))
         (end,) = list(coming)
     assert (end["event"], end["data"]["status"]) == ("end", "erased")
 
