@@ -194,7 +194,8 @@ def test_silence_is_broken_by_comments(api: Api, base: str) -> None:
 def test_a_client_that_goes_away_leaves_nothing_behind(api: Api, base: str) -> None:
     job = api.world.submit()
     with opened(base, api, job) as answer:
-        assert next(events(answer))["event"] == "status"
+        coming = events(answer)  # held: letting it go would close the stream
+        assert next(coming)["event"] == "status"
         assert len(api.app.state.watchers) == 1
     wait_for(lambda: len(api.app.state.watchers) == 0)
 
