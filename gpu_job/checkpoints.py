@@ -21,14 +21,16 @@ from gpu_job.held_job import HeldJob
 from gpu_job.steps.store import persist
 from shared.domain.codec import to_document
 from shared.domain.errors import Conflict, NotFound, Unavailable
-from shared.domain.saved_work import DecodingPlan, Part, SavedWork
+from shared.domain.saved_work import DecodingPlan, Part, SavedWork, Spoken
 from shared.domain.transcript import Segment
 from shared.services.saved_parts import (
     read_parts,
     read_plan,
+    read_spoken,
     read_voices,
     store_part,
     store_plan,
+    store_spoken,
     store_voices,
 )
 
@@ -52,12 +54,13 @@ def fingerprint(*parts: object) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Earlier:
-    """What earlier attempts have saved: segments up to `done` seconds, the plan, the voices."""
+    """What earlier attempts have saved: segments up to `done` seconds, the plan, the speakers."""
 
     segments: tuple[Segment, ...] = ()
     done: float = 0.0
     plan: DecodingPlan | None = None
     voices: bytes | None = None
+    spoken: Spoken | None = None
 
 
 class Checkpoints:
@@ -139,13 +142,15 @@ class Checkpoints:
         """The plan is saved already."""
         self._spoken = (plan.language, plan.language_probability)
 
-    def keep_voices(self, voices: bytes) -> None:
-        """Save what the diarizer heard."""
-        attempt = self._held.job.attempt
-        self._try(
-            lambda: store_voices(self._held.platform, self._held.job, voices),
-            lambda saved: replace(saved, voices=attempt),
-        )
+    def keep_voices(self, voices: bytes, spoken: Spoken) -> None:
+        """Save what the diarizer heard and said."""
+        platform, job = self._held.platform, self._held.job
+
+        def store() -> None:
+            store_spoken(platform, job, spoken)
+            store_voices(platform, job, voices)
+
+        self._try(store, lambda saved: replace(saved, voices=job.attempt))
 
     def add(self, segment: Segment) -> None:
         """A segment is final."""
@@ -166,6 +171,7 @@ class Checkpoints:
             done=parts[-1].done if parts else 0.0,
             plan=read_plan(platform, named),
             voices=read_voices(platform, named),
+            spoken=read_spoken(platform, named),
         )
 
     def _run(self) -> None:

@@ -26,9 +26,8 @@ from gpu_job.side_by_side import SideBySide
 from gpu_job.steps.choose_model import Chosen, ModelChooser
 from gpu_job.steps.decode import DecodedAudio
 from gpu_job.stopwatch import Stopwatch
-from shared.domain.errors import WorkerError
 from shared.domain.model_policy import ModelPolicy
-from shared.domain.saved_work import DecodingPlan, Stretch
+from shared.domain.saved_work import DecodingPlan, Spoken, Stretch
 
 
 class Decode(Protocol):
@@ -96,17 +95,20 @@ class Hearing:
         if not self.held.job.options.diarize:
             output = transcribe(self.held.stop.requested)
             return Heard(chosen=chosen, output=output, diarization=None)
-        diarizer = self._load_diarizer() if side_by_side else None
-        if diarizer is not None:
+        found = _heard_before(earlier)
+        if found is not None:
+            self.held.progress.finish(Step.DIARIZE)
+            output = transcribe(self.held.stop.requested)
+        elif side_by_side:
             both = SideBySide(
                 main=transcribe,
-                side=partial(self._diarize, diarizer, earlier),
+                side=partial(self._diarize, self._load_diarizer()),
                 should_stop=self.held.stop.requested,
             )
             output, found = both.run()
         else:
             output = transcribe(self.held.stop.requested)
-            found = self._diarize(self._load_diarizer(), earlier, self.held.stop.requested)
+            found = self._diarize(self._load_diarizer(), self.held.stop.requested)
         return Heard(chosen=chosen, output=output, diarization=found)
 
     def _choose(self, earlier: Earlier) -> Chosen:
@@ -186,35 +188,26 @@ class Hearing:
         self.held.stop.check()
         return diarizer
 
-    def _diarize(
-        self, diarizer: Diarizer, earlier: Earlier, should_stop: ShouldStop
-    ) -> Diarization:
-        args = self.held.job.options.diarization_args
+    def _diarize(self, diarizer: Diarizer, should_stop: ShouldStop) -> Diarization:
         with self.watch.lap(str(Step.DIARIZE)):
-            found = _regrouped(diarizer, earlier, self.held)
-            if found is None:
-                found = diarizer.diarize(
-                    self.audio.samples,
-                    args,
-                    on_progress=_seconds(self.held, Step.DIARIZE, self.audio.duration),
-                    should_stop=should_stop,
-                )
-                self.checkpoints.keep_voices(found.voices)
+            found = diarizer.diarize(
+                self.audio.samples,
+                self.held.job.options.diarization_args,
+                on_progress=_seconds(self.held, Step.DIARIZE, self.audio.duration),
+                should_stop=should_stop,
+            )
+            spoken = Spoken(turns=found.turns, exclusive=found.exclusive)
+            self.checkpoints.keep_voices(found.voices, spoken)
         self.held.progress.finish(Step.DIARIZE)
         return found
 
 
-def _regrouped(diarizer: Diarizer, earlier: Earlier, held: HeldJob) -> Diarization | None:
-    """What an earlier attempt's diarizer heard, None when there is nothing to be read."""
-    if earlier.voices is None:
+def _heard_before(earlier: Earlier) -> Diarization | None:
+    """What an earlier attempt's diarizer heard and said of the same audio and options."""
+    if earlier.voices is None or earlier.spoken is None:
         return None
-    try:
-        turns = diarizer.regroup(earlier.voices, held.job.options.diarization_args)
-    except WorkerError as exc:
-        if exc.code != "voices_unreadable":
-            raise
-        return None
-    return Diarization(turns=turns, voices=earlier.voices)
+    spoken = earlier.spoken
+    return Diarization(turns=spoken.turns, voices=earlier.voices, exclusive=spoken.exclusive)
 
 
 def _region(stretch: Stretch) -> Region:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from shared.domain.transcript import Segment
+from shared.domain.transcript import Segment, Turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,7 @@ class SavedWork:
     - segments: how many all parts hold
     - done: seconds of audio before which every segment has been saved
     - plan: the attempt that saved what is to be decoded, by which model, in which language
-    - voices: the attempt that saved what the diarizer heard, None before it has ended
+    - voices: the attempt that saved what the diarizer heard and said, None before it has ended
     """
 
     fingerprint: str
@@ -92,6 +92,14 @@ class DecodingPlan:
     language: str
     language_probability: float
     chunks: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spoken:
+    """Who speaks when, as the diarizer said: all turns, and those that words go by."""
+
+    turns: tuple[Turn, ...]
+    exclusive: tuple[Turn, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

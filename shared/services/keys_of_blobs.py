@@ -40,6 +40,11 @@ def part_key(job: Job, attempt: int, number: int) -> str:
     return f"{parts_prefix(job, attempt)}/{number:06d}.json"
 
 
+def turns_key(job: Job, attempt: int) -> str:
+    """What this attempt's diarizer said; erased with the parts."""
+    return f"{parts_prefix(job, attempt)}/turns.json"
+
+
 def plan_key(job: Job, attempt: int) -> str:
     """What this attempt found out before it decoded."""
     return f"{job_prefix(job.tenant, job.id)}/attempt-{attempt}/plan.json"

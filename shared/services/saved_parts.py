@@ -13,10 +13,17 @@ from typing import TypeVar
 from shared.domain.codec import from_document, to_document
 from shared.domain.errors import InvalidRequest, NotFound, Unavailable
 from shared.domain.job import Job
-from shared.domain.saved_work import DecodingPlan, Part
+from shared.domain.saved_work import DecodingPlan, Part, Spoken
 from shared.domain.transcript import Transcript
 from shared.ports.platform import Platform
-from shared.services.keys_of_blobs import heard_key, part_key, parts_prefix, plan_key, voices_key
+from shared.services.keys_of_blobs import (
+    heard_key,
+    part_key,
+    parts_prefix,
+    plan_key,
+    turns_key,
+    voices_key,
+)
 
 T = TypeVar("T")
 
@@ -90,6 +97,27 @@ def read_voices(platform: Platform, job: Job) -> bytes | None:
         return platform.blobs.read(voices_key(job, job.saved.voices))
     except NotFound as exc:
         raise Unavailable(f"the voices of job {job.id} are not in the store") from exc
+
+
+def store_spoken(platform: Platform, job: Job, spoken: Spoken) -> None:
+    """Store what this attempt's diarizer said; the record lists it with the voices.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
+    _put(platform, turns_key(job, job.attempt), spoken)
+
+
+def read_spoken(platform: Platform, job: Job) -> Spoken | None:
+    """Return what the diarizer of the attempt that saved the voices said.
+
+    Raises:
+        Unavailable: the store does not answer, or it is not there or not readable.
+    """
+    if job.saved is None or job.saved.voices is None:
+        return None
+    key = turns_key(job, job.saved.voices)
+    return _read(platform, key, Spoken, f"the turns of job {job.id}")
 
 
 def store_heard(platform: Platform, job: Job, heard: Transcript) -> str:

@@ -15,6 +15,7 @@ from gpu_job.steps.take_source import make_source_taker
 from shared.domain.errors import NotFound, Unavailable, WorkerError
 from shared.domain.job import Job, Status
 from shared.domain.saved_work import SavedWork
+from shared.domain.transcript import Turn
 from shared.ports.platform import Platform
 from shared.services.cancel_job import purge_job
 from shared.services.keys_of_blobs import job_prefix, part_key
@@ -130,12 +131,21 @@ def test_voices_that_were_heard_are_not_listened_to_again(
         platform = _breaking_completion(platform)
     work(platform, job, fake, side_by_side=side_by_side)
     assert platform.jobs.get(job.id).status is Status.COMPLETED
-    assert (fake.diarized, fake.regrouped) == (1, 1)
+    assert fake.diarized == 1
     assert fake.decoded == list(range(10))
     assert [segment.speakers for segment in result_of(platform, job).segments] == [
         *[("SPEAKER_00",)] * 5,
         *[("SPEAKER_01",)] * 5,
     ]
+
+
+def test_words_go_by_the_turns_that_an_earlier_attempt_heard(platform: Platform) -> None:
+    job = submit(platform, diarize=True)
+    only = (Turn(start=0.0, end=10.0, speaker="SPEAKER_01"),)
+    fake = ResumableEngines(exclusive=only)
+    work(_breaking_completion(platform), job, fake)
+    assert (fake.diarized, platform.jobs.get(job.id).attempt) == (1, 2)
+    assert {segment.speakers for segment in result_of(platform, job).segments} == {("SPEAKER_01",)}
 
 
 def _breaking_completion(platform: Platform) -> Platform:

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shared.domain.deliveries import DeliveryStatus
 from shared.domain.job import Job, JobError, Stage, Status
 from shared.domain.messages import JobEvent, JobQueued, decode
+from shared.domain.saved_work import SavedWork
 from shared.ports.job_queue import JobQueue
 from shared.services.cancel_job import cancel_job, purge_job
 from shared.services.claim_job import claim_job, claim_next
@@ -24,13 +25,14 @@ from shared.services.dispatch_job import dispatch_job
 from shared.services.keys_of_blobs import upload_key
 from shared.services.manage_webhooks import redeliver_webhook
 from shared.services.record_event import record_event
+from shared.services.saved_parts import store_part
 from shared.services.start_upload import object_arrived
 from shared.services.submission import UploadAudio
 from shared.services.submit_job import submit_job
 from shared.services.sweep import execution_ended, sweep
 from shared.services.work_on_job import complete_job, fail_attempt, release_job, report_progress
 from tests.support.faults import Action, be_unavailable, die
-from tests.support.pipeline import Ledger
+from tests.support.pipeline import Ledger, part_of
 from tests.support.world import (
     HOOK,
     World,
@@ -69,6 +71,7 @@ class PipelineMachine(RuleBasedStateMachine):
         )
         self.ledger = Ledger(world=self.world)
         self.held: list[Job] = []
+        self.saved: dict[tuple[str, int], SavedWork] = {}
         self.uploads: list[str] = []
 
     # --- callers -------------------------------------------------------------------------------
@@ -197,7 +200,9 @@ class PipelineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(
         index=INDEX,
-        what=st.sampled_from(["progress", "complete", "complete", "retry", "fail", "release"]),
+        what=st.sampled_from(
+            ["progress", "save", "save", "complete", "complete", "retry", "fail", "release"]
+        ),
         breaks=breaks_at(*RECORD, "blobs.put"),
     )
     def work(self, index: int, what: str, breaks: Break) -> None:
@@ -212,11 +217,25 @@ class PipelineMachine(RuleBasedStateMachine):
             "progress": lambda: report_progress(
                 platform, job.id, attempt=job.attempt, stage=Stage.TRANSCRIBING, progress=0.5
             ),
+            "save": lambda: self._save(job),
             "complete": lambda: complete_job(platform, job, make_transcript()),
             "release": lambda: release_job(platform, job),
         }
         after = self.ledger.attempt(acts.get(what, lambda: fail_attempt(platform, job, error)))
         assert after is None or after.attempt == job.attempt, "a stale attempt was not refused"
+
+    def _save(self, job: Job) -> Job:
+        """Store a part, then list it, as an attempt does that knows of its own writes only."""
+        known = self.saved.get((job.id, job.attempt)) or job.saved or SavedWork(fingerprint="f")
+        part = part_of(job.attempt, known.parts)
+        store_part(self.world.platform, job, known.parts, part)
+        after = known.with_part(job.attempt, segments=len(part.segments), done=part.done)
+        told = report_progress(
+            self.world.platform, job.id, attempt=job.attempt, stage=Stage.TRANSCRIBING,
+            progress=0.5, saved=after,
+        )  # fmt: skip
+        self.saved[job.id, job.attempt] = after
+        return told
 
     @rule(breaks=breaks_at(*RECORD, "blobs.put"))
     def a_worker_does_a_job(self, breaks: Break) -> None:
@@ -228,7 +247,7 @@ class PipelineMachine(RuleBasedStateMachine):
                 self._work(self.held[-1], "complete")
 
     @precondition(lambda self: self.held)
-    @rule(index=INDEX, what=st.sampled_from(["complete", "retry", "release", "progress"]))
+    @rule(index=INDEX, what=st.sampled_from(["complete", "retry", "release", "save"]))
     def a_hanging_worker_is_replaced_and_then_writes(self, index: int, what: str) -> None:
         stale = self.held[-1 - index % len(self.held)]
         self.world.clock.advance(21.0)

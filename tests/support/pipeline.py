@@ -14,7 +14,10 @@ from shared.domain.errors import NotFound, TamlilError
 from shared.domain.job import Job, Status
 from shared.domain.lifecycle import TRANSITIONS
 from shared.domain.messages import JobEvent
+from shared.domain.saved_work import Part
+from shared.domain.transcript import Segment
 from shared.ports.delivery_store import DeliveryQuery
+from shared.services.saved_parts import read_parts
 from tests.support.faults import ProcessDied
 from tests.support.world import World
 
@@ -23,6 +26,13 @@ R = TypeVar("R")
 ENDS = frozenset(
     {"transcription.completed", "transcription.failed", "transcription.cancelled"}
 )  # fmt: skip
+
+
+def part_of(attempt: int, number: int) -> Part:
+    """One segment that tells who saved it."""
+    text = f"part {number} by attempt {attempt}"
+    segment = Segment(id=number, start=number, end=number + 0.5, text=text)
+    return Part(segments=(segment,), done=number + 1.0, language="en", language_probability=0.9)
 
 
 @dataclass
@@ -111,8 +121,20 @@ class Ledger:
         assert now.id not in self.cancelled or now.status is Status.CANCELLED, "cancel undone"
         assert now.finished or now.wake_at is not None, "nobody would look at it again"
         assert not now.outbox or now.wake_at is not None, "nobody would publish it"
+        self._check_saved(before, now)
         if before.finished:
             assert (now.result, now.error) == (before.result, before.error), "changed after its end"
+
+    def _check_saved(self, before: Job, now: Job) -> None:
+        """Whatever is listed is there, by whom the record says, and is never taken back."""
+        if now.saved is None or now.finished or now.id in self.may_be_gone:
+            return  # a purge erases the objects before the record
+        attempts = now.saved.attempts()
+        listed = before.saved.attempts() if before.saved else ()
+        assert attempts[: len(listed)] == listed, "saved work was given up"
+        assert list(attempts) == sorted(attempts), "attempts mix"
+        found = list(read_parts(self.world.deployment.platform, now))
+        assert found == [part_of(attempt, number) for number, attempt in enumerate(attempts)]
 
     def check_end(self) -> None:
         """What must be true when everything has come to rest."""

@@ -51,7 +51,7 @@ class ResumableEngines:
     planned: int = 0
     detected: int = 0
     diarized: int = 0
-    regrouped: int = 0
+    exclusive: tuple[Turn, ...] = ()
 
     def engines(self) -> Engines:
         return Engines(
@@ -144,11 +144,10 @@ class ResumableEngines:
     ) -> Diarization:
         self.before_diarization(self.diarized)
         self.diarized += 1
-        return Diarization(turns=self._turns(), voices=b"voices")
+        return Diarization(turns=self._turns(), voices=b"voices", exclusive=self.exclusive)
 
     def regroup(self, voices: bytes, args: DiarizationArgs) -> tuple[Turn, ...]:
         assert voices == b"voices"
-        self.regrouped += 1
         return self._turns()
 
     def _turns(self) -> tuple[Turn, ...]:
