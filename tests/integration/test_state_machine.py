@@ -25,14 +25,13 @@ from shared.services.dispatch_job import dispatch_job
 from shared.services.keys_of_blobs import upload_key
 from shared.services.manage_webhooks import redeliver_webhook
 from shared.services.record_event import record_event
-from shared.services.saved_parts import store_part
 from shared.services.start_upload import object_arrived
 from shared.services.submission import UploadAudio
 from shared.services.submit_job import submit_job
 from shared.services.sweep import execution_ended, sweep
 from shared.services.work_on_job import complete_job, fail_attempt, release_job, report_progress
 from tests.support.faults import Action, be_unavailable, die
-from tests.support.pipeline import Ledger, part_of
+from tests.support.pipeline import Ledger, save_part
 from tests.support.world import (
     HOOK,
     World,
@@ -217,25 +216,12 @@ class PipelineMachine(RuleBasedStateMachine):
             "progress": lambda: report_progress(
                 platform, job.id, attempt=job.attempt, stage=Stage.TRANSCRIBING, progress=0.5
             ),
-            "save": lambda: self._save(job),
+            "save": lambda: save_part(platform, job, self.saved),
             "complete": lambda: complete_job(platform, job, make_transcript()),
             "release": lambda: release_job(platform, job),
         }
         after = self.ledger.attempt(acts.get(what, lambda: fail_attempt(platform, job, error)))
         assert after is None or after.attempt == job.attempt, "a stale attempt was not refused"
-
-    def _save(self, job: Job) -> Job:
-        """Store a part, then list it, as an attempt does that knows of its own writes only."""
-        known = self.saved.get((job.id, job.attempt)) or job.saved or SavedWork(fingerprint="f")
-        part = part_of(job.attempt, known.parts)
-        store_part(self.world.platform, job, known.parts, part)
-        after = known.with_part(job.attempt, segments=len(part.segments), done=part.done)
-        told = report_progress(
-            self.world.platform, job.id, attempt=job.attempt, stage=Stage.TRANSCRIBING,
-            progress=0.5, saved=after,
-        )  # fmt: skip
-        self.saved[job.id, job.attempt] = after
-        return told
 
     @rule(breaks=breaks_at(*RECORD, "blobs.put"))
     def a_worker_does_a_job(self, breaks: Break) -> None:

@@ -11,13 +11,15 @@ import httpx
 
 from shared.domain.deliveries import DeliveryStatus
 from shared.domain.errors import NotFound, TamlilError
-from shared.domain.job import Job, Status
+from shared.domain.job import Job, Stage, Status
 from shared.domain.lifecycle import TRANSITIONS
 from shared.domain.messages import JobEvent
-from shared.domain.saved_work import Part
+from shared.domain.saved_work import Part, SavedWork
 from shared.domain.transcript import Segment
 from shared.ports.delivery_store import DeliveryQuery
-from shared.services.saved_parts import read_parts
+from shared.ports.platform import Platform
+from shared.services.saved_parts import read_parts, store_part
+from shared.services.work_on_job import report_progress
 from tests.support.faults import ProcessDied
 from tests.support.world import World
 
@@ -33,6 +35,24 @@ def part_of(attempt: int, number: int) -> Part:
     text = f"part {number} by attempt {attempt}"
     segment = Segment(id=number, start=number, end=number + 0.5, text=text)
     return Part(segments=(segment,), done=number + 1.0, language="en", language_probability=0.9)
+
+
+def save_part(platform: Platform, job: Job, known: dict[tuple[str, int], SavedWork]) -> Job:
+    """Store a part, then list it, as an attempt does that knows of its own writes only."""
+    before = known.get((job.id, job.attempt)) or job.saved or SavedWork(fingerprint="f")
+    part = part_of(job.attempt, before.parts)
+    store_part(platform, job, before.parts, part)
+    after = before.with_part(job.attempt, segments=len(part.segments), done=part.done)
+    told = report_progress(
+        platform,
+        job.id,
+        attempt=job.attempt,
+        stage=Stage.TRANSCRIBING,
+        progress=0.5,
+        saved=after,
+    )
+    known[job.id, job.attempt] = after
+    return told
 
 
 @dataclass
