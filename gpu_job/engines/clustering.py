@@ -22,9 +22,11 @@ THRESHOLD = 0.65
 RELIABLE_SECONDS = 1.5
 #: Pairwise distances cost memory by the square: beyond this many, an even sample is clustered.
 MOST_CLUSTERED = 4_000
-#: A group smaller than this share of the largest is taken for a part of another, if none is forced.
+#: A group smaller than this share of the largest is taken for a part of another. In short audio one
+#: print is enough: it stands for 1.5 seconds of one voice alone, and a voice in it has few.
 _SMALL_SHARE = 0.05
-_SMALL_COUNT = 2
+#: The windows around a single print mostly outvote it: it is not a speaker that was asked for.
+_FORCED_COUNT = 2
 #: For a forced number of groups the tree is cut into at most so many times as many.
 _DEEPEST_CUT = 20
 
@@ -119,22 +121,24 @@ def _cut(vectors: NDArray[np.float32], tree: NDArray[np.float64], number: int) -
 
     for groups in range(number, min(_DEEPEST_CUT * number, len(vectors)) + 1):
         labels = fcluster(tree, groups, criterion="maxclust")
-        if len(_large(labels)) == number:
-            return _merge_small(vectors, labels)
+        if len(_large(labels, _FORCED_COUNT)) == number:
+            return _merge_small(vectors, labels, _FORCED_COUNT)
     return np.asarray(fcluster(tree, number, criterion="maxclust"), dtype=np.int64)
 
 
-def _large(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the names of the groups that are no strays."""
+def _large(labels: NDArray[np.int32], fewest: int) -> NDArray[np.int32]:
+    """Return the names of the groups that are no strays: at least `fewest`, if any has as many."""
     names, counts = np.unique(labels, return_counts=True)
-    least = min(_SMALL_COUNT, counts.max(initial=1))
+    least = min(fewest, counts.max(initial=1))
     large: NDArray[np.int32] = names[counts >= max(least, _SMALL_SHARE * counts.max())]
     return large
 
 
-def _merge_small(vectors: NDArray[np.float32], labels: NDArray[np.int32]) -> _Labels:
+def _merge_small(
+    vectors: NDArray[np.float32], labels: NDArray[np.int32], fewest: int = 1
+) -> _Labels:
     """Give groups of stray prints to the nearest large group."""
-    large = _large(labels)
+    large = _large(labels, fewest)
     centroids = np.stack([_centroid(vectors[labels == name]) for name in large])
     merged = np.asarray(labels, dtype=np.int64).copy()
     for position in np.flatnonzero(~np.isin(labels, large)):

@@ -1,7 +1,8 @@
 """What the embedded diarizer heard, as bytes: enough to group the voices anew without the audio.
 
 A NumPy archive without pickled objects. Activity is four bits per local speaker and frame, voice
-prints are half precision (an error of 0.001 in a cosine): about 0.9 MB for an hour of speech.
+prints a byte a component (errors of at most 0.003 in a cosine were measured): about 0.5 MB for an
+hour of speech.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpu_job.engines.embedding import VoicePrint
+from gpu_job.engines.embedding import Vector, VoicePrint
 from gpu_job.engines.segmentation import FRAMES, LEVELS, LOCAL_SPEAKERS, Activity
 from shared.domain.errors import WorkerError
 
 #: Raised whenever what the archive holds changes its meaning.
-VERSION = 2
+VERSION = 3
 #: Of a level of activity.
 _BITS = 4
+#: The largest component of a voice print, packed.
+_LARGEST = 127
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +43,6 @@ def pack(voices: Voices) -> bytes:
         activity[:] = np.stack(voices.activity)
     levels = activity.ravel()
     pairs = np.pad(levels, (0, len(levels) % 2)).reshape(-1, 2)
-    vectors = [item.vector for item in voices.prints]
     target = io.BytesIO()
     np.savez_compressed(
         target,
@@ -50,9 +52,15 @@ def pack(voices: Voices) -> bytes:
         activity=pairs[:, 0] << _BITS | pairs[:, 1],
         places=np.array([(p.window, p.speaker) for p in voices.prints], dtype=np.int32),
         seconds=np.array([item.seconds for item in voices.prints], dtype=np.float32),
-        vectors=np.array(vectors, dtype=np.float16),
+        vectors=np.array([_rounded(item.vector) for item in voices.prints], dtype=np.int8),
     )
     return target.getvalue()
+
+
+def _rounded(vector: Vector) -> Vector:
+    """Scale to whole numbers; the scale is not kept, since a print has unit length."""
+    rounded: Vector = np.rint(vector * (_LARGEST / max(float(np.abs(vector).max()), 1e-9)))
+    return rounded
 
 
 def unpack(data: bytes) -> Voices:

@@ -49,6 +49,10 @@ def test_a_stray_print_makes_no_speaker_of_its_own() -> None:
     assert len(_speakers(voice_prints(30, 30, 1))) == 2
 
 
+def test_in_short_audio_one_print_is_a_speaker() -> None:
+    assert len(_speakers(voice_prints(4, 1))) == 2
+
+
 def test_short_speech_does_not_shape_the_speakers() -> None:
     prints = [*voice_prints(8, 8), *(voice_prints(3, noise=1.0, seconds=0.5))]
     assert len(_speakers(prints)) == 2
@@ -61,12 +65,12 @@ def test_nobody_is_found_where_nobody_speaks() -> None:
 
 
 def test_a_forced_number_does_not_go_to_stray_prints() -> None:
-    prints = voice_prints(20, 12, noise=0.03)
+    prints = voice_prints(30, 12, noise=0.03)
     stray = voice_prints(1, 1, 1, 1, noise=0.5)[3]
     speakers = _speakers([*prints, stray], DiarizationArgs(num_speakers=2))
     labels = [nearest(item.vector, speakers) for item in prints]
-    assert len(set(labels[:20])) == len(set(labels[20:])) == 1
-    assert labels[0] != labels[20]
+    assert len(set(labels[:30])) == len(set(labels[30:])) == 1
+    assert labels[0] != labels[30]
 
 
 def _monologue(windows: int) -> bytes:
