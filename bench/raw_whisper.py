@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 from bench.child_side import requests, tell
+from gpu_job.engines.capacity import batch_size_here
 from gpu_job.engines.whisper_backend import available_cores, resolve_device
 from shared.domain.options import TranscriptionOptions
 from shared.settings import Settings
@@ -25,14 +26,16 @@ def main() -> int:
 
     settings, options = Settings(), TranscriptionOptions()
     device = resolve_device(settings.device)
+    folder = settings.models_dir / settings.default_model
+    size = settings.batch_size or batch_size_here(device, folder)
     model = WhisperModel(
-        str(settings.models_dir / settings.default_model),
+        str(folder),
         device=device,
         compute_type=settings.compute_type or ("int8" if device == "cpu" else "float16"),
         cpu_threads=settings.threads or available_cores(),
         local_files_only=True,
     )
-    pipeline, arguments = _mode(model, BatchedInferencePipeline, settings.batch_size)
+    pipeline, arguments = _mode(model, BatchedInferencePipeline, size)
     tell(
         {
             "load_seconds": time.perf_counter() - began,

@@ -121,7 +121,9 @@ class Settings(BaseSettings):
     translate_model: Annotated[str | None, AfterValidator(_translator)] = None
     compute_type: str | None = None
     threads: int = Field(default=0, ge=0, description="0 means every core that may be used")
-    batch_size: int = Field(default=8, ge=1)
+    batch_size: int = Field(
+        default=0, ge=0, description="Windows decoded at once; 0 fits it to the machine"
+    )
     models_offline: bool = False
     null_engine: bool = Field(
         default=False,

@@ -17,7 +17,8 @@ from bench.embedded import embedded_server, make_settings
 from bench.findings import BenchmarkBroken
 from bench.transcript.recordings import Recording, parse_rttm
 from bench.usage import Meter
-from gpu_job.engines.whisper_backend import available_cores
+from gpu_job.engines.capacity import batch_size_here
+from gpu_job.engines.whisper_backend import available_cores, resolve_device
 from shared.domain.options import TranscriptionOptions
 from shared.domain.transcript import Turn
 from shared.settings import worker_environment
@@ -175,10 +176,11 @@ class Starter:
             return None
         settings = make_settings(self.folder / "peers")
         models = settings.models_dir
+        fitted = batch_size_here(resolve_device(settings.device), models / settings.default_model)
         arguments = [
             str(models / settings.default_model),
             str(settings.threads or available_cores()),
-            str(settings.batch_size),
+            str(settings.batch_size or fitted),
             str(TranscriptionOptions().beam_size),
         ]
         name = "whisperX {version}, no word times"

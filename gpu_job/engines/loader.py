@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from gpu_job.engines.capacity import batch_size_here
 from gpu_job.engines.embedded_diarizer import EmbeddedDiarizer
 from gpu_job.engines.embedding import load_embedder
 from gpu_job.engines.faster_whisper_engine import FasterWhisperTranscriber
@@ -15,7 +16,7 @@ from gpu_job.engines.pyannote_diarizer import PyannoteDiarizer
 from gpu_job.engines.pyannote_loading import load_pipeline
 from gpu_job.engines.segmentation import load_segmenter
 from gpu_job.engines.silero_vad import SileroVad
-from gpu_job.engines.whisper_backend import FasterWhisperBackend
+from gpu_job.engines.whisper_backend import FasterWhisperBackend, resolve_device
 from gpu_job.models.progress import OnProgress, ignore_progress
 from gpu_job.models.pull import ensure
 from shared.domain.errors import UnsupportedOption
@@ -26,8 +27,9 @@ from shared.models.registry import PYANNOTE_MODEL, ModelSpec, find_model, load_r
 class EngineConfig:
     """How engines run on this machine.
 
-    `threads` 0 means every core this process may use. `compute_type` None means int8 on the CPU
-    and float16 on a GPU. `baked` are read-only roots of models, used before `models_dir`.
+    `threads` 0 means every core this process may use, `batch_size` 0 what fits the machine.
+    `compute_type` None means int8 on the CPU and float16 on a GPU. `baked` are read-only roots of
+    models, used before `models_dir`.
     `pyannote_dir` is a pipeline's folder, instead of the registered one; `hf_token` opens gated
     repositories.
     """
@@ -36,7 +38,7 @@ class EngineConfig:
     device: str = "auto"
     compute_type: str | None = None
     threads: int = 0
-    batch_size: int = 8
+    batch_size: int = 0
     offline: bool = False
     baked: tuple[Path, ...] = ()
     pyannote_dir: Path | None = None
@@ -63,15 +65,18 @@ class EngineConfig:
 
 def load_faster_whisper(config: EngineConfig, model: ModelSpec) -> Transcriber:
     """Load a Whisper model in CTranslate2's format."""
+    folder = config.model_folder(model.name)
+    device = resolve_device(config.device)
+    size = config.batch_size or batch_size_here(
+        device, folder
+    )  # before the weights take their room
     backend = FasterWhisperBackend(
-        config.model_folder(model.name),
-        device=config.device,
+        folder,
+        device=device,
         compute_type=config.compute_type,
         threads=config.threads,
     )
-    return FasterWhisperTranscriber(
-        backend=backend, model=model, vad=SileroVad(), batch_size=config.batch_size
-    )
+    return FasterWhisperTranscriber(backend=backend, model=model, vad=SileroVad(), batch_size=size)
 
 
 def load_embedded(config: EngineConfig) -> Diarizer:
