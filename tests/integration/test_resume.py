@@ -12,7 +12,7 @@ import pytest
 from gpu_job.exit_codes import ExitCode
 from gpu_job.pipeline import TranscriptionPipeline
 from gpu_job.steps.take_source import make_source_taker
-from shared.domain.errors import NotFound, Unavailable, WorkerError
+from shared.domain.errors import NotFound, Stopped, Unavailable, WorkerError
 from shared.domain.job import Job, Status
 from shared.domain.saved_work import SavedWork
 from shared.domain.transcript import Turn
@@ -284,6 +284,35 @@ def test_finished_batches_are_listed_while_the_rest_is_at_work(platform: Platfor
         assert (parts[-1].done, parts[-1].language) == (3.0 * BATCH, "en")
         go_on.set()
     assert seen == EVERY_WORD[: 3 * BATCH]
+
+
+def test_a_worker_told_to_end_gives_the_job_back_with_its_parts(platform: Platform) -> None:
+    job = submit(platform)
+    told = Event()
+
+    def wait(first: int) -> None:
+        if first == 2 * BATCH and not told.is_set():
+            assert told.wait(10)
+            raise Stopped("told to")
+
+    fake = ResumableEngines(before_batch=wait)
+    chosen = make_settings(Path("unused"))
+    pipeline = TranscriptionPipeline(
+        take_source=make_source_taker(chosen, platform.blobs),
+        engines=fake.engines(),
+        models=chosen.model_policy,
+        max_seconds=100.0,
+    )
+    worker = make_worker(platform, pipeline)
+    with running(worker, job.id):
+        wait_until(lambda: (record := platform.jobs.get(job.id).saved) and record.segments == 4)
+        worker.terminate(ExitCode.OK)
+        told.set()
+    record = platform.jobs.get(job.id)
+    assert (record.status, record.failures, saved(platform, job).segments) == (Status.PENDING, 0, 4)
+    work(platform, job, fake)
+    assert texts(platform, job) == EVERY_WORD
+    assert fake.decoded == list(range(10)), "nothing was decoded twice"
 
 
 def test_the_fault_of_either_engine_ends_both(platform: Platform) -> None:
