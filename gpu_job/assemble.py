@@ -6,15 +6,25 @@ from gpu_job.engines.loader import EngineCache, EngineConfig
 from gpu_job.engines.whisper_backend import available_cores
 from gpu_job.hearing import Engines
 from gpu_job.pipeline import TranscriptionPipeline
+from gpu_job.rediarization import PipelineByKind, RediarizationPipeline
 from gpu_job.steps.decode import decode
 from gpu_job.steps.take_source import make_source_taker
+from shared.domain.job import JobKind
 from shared.ports.platform import Platform
 from shared.settings import Settings
 
 
-def make_pipeline(settings: Settings, platform: Platform) -> TranscriptionPipeline:
+def make_pipeline(settings: Settings, platform: Platform) -> PipelineByKind:
     """A pipeline whose models are loaded when first needed and then stay warm."""
-    return pipeline_with(make_cache(settings), settings, platform)
+    cache = make_cache(settings)
+    return PipelineByKind(
+        pipelines={
+            JobKind.TRANSCRIPTION: pipeline_with(cache, settings, platform),
+            JobKind.REDIARIZATION: RediarizationPipeline(
+                diarizer=lambda: cache.diarizer(settings.diarizer)
+            ),
+        }
+    )
 
 
 def make_cache(settings: Settings) -> EngineCache:

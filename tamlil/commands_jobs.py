@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from shared.domain.job import Status
+from shared.domain.options import DiarizationArgs
 from tamlil import console, parameters
 from tamlil.job_access import Jobs, opened
 from tamlil.tracker import Display, Tracker
@@ -117,6 +118,24 @@ class _Records:
         """A job's document; there are no parameters."""
         del params
         return self._jobs.show(path.rsplit("/", 1)[-1])
+
+
+@app.command()
+def rediarize(
+    job_id: JobId,
+    speakers: Annotated[int | None, typer.Option(help="Exactly so many.")] = None,
+    min_speakers: Annotated[int | None, typer.Option(help="At least so many.")] = None,
+    max_speakers: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    tenant: parameters.Tenant = "default",
+    server: parameters.Server = None,
+    api_key: parameters.Key = None,
+) -> None:
+    """Tell a finished job's speakers apart anew, as a new job whose id is printed."""
+    args = DiarizationArgs(
+        num_speakers=speakers, min_speakers=min_speakers, max_speakers=max_speakers
+    )
+    with opened(server, api_key, tenant) as jobs:
+        typer.echo(jobs.rediarize(job_id, args))
 
 
 def _row(job: dict[str, Any]) -> tuple[str, ...]:

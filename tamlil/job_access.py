@@ -8,12 +8,15 @@ from typing import Any, Protocol
 
 from functions.api.present import job_out, job_summary
 from functions.api.present_segments import segments_out
+from shared.domain.codec import to_document
 from shared.domain.job import Status
+from shared.domain.options import DiarizationArgs
 from shared.ports.job_store import JobQuery
 from shared.ports.platform import Platform
 from shared.services.cancel_job import cancel_job, purge_job
 from shared.services.read_job import list_jobs, read_job
 from shared.services.read_segments import read_segments
+from shared.services.rediarize_job import Rediarization, rediarize_job
 from shared.settings import Settings
 from shared.wiring import load
 from tamlil import console
@@ -44,6 +47,10 @@ class Jobs(Protocol):
         """Erase a job with all that belongs to it."""
         ...
 
+    def rediarize(self, job_id: str, args: DiarizationArgs) -> str:
+        """Group a finished job's voices anew; returns the new job's id."""
+        ...
+
 
 class ServerJobs:
     """Jobs of a server."""
@@ -71,6 +78,11 @@ class ServerJobs:
     def purge(self, job_id: str) -> None:
         """Erase a job with all that belongs to it."""
         self._client.delete(f"/api/v1/jobs/{job_id}", purge="true")
+
+    def rediarize(self, job_id: str, args: DiarizationArgs) -> str:
+        """Group a finished job's voices anew; returns the new job's id."""
+        body = {"diarization_args": to_document(args)}
+        return str(self._client.post(f"/api/v1/jobs/{job_id}/rediarize", body)["job_id"])
 
 
 class LocalJobs:
@@ -103,6 +115,11 @@ class LocalJobs:
     def purge(self, job_id: str) -> None:
         """Erase a job with all that belongs to it."""
         purge_job(self._platform, tenant=self._tenant, job_id=job_id)
+
+    def rediarize(self, job_id: str, args: DiarizationArgs) -> str:
+        """Group a finished job's voices anew; returns the new job's id."""
+        asked = Rediarization(tenant=self._tenant, job_id=job_id, args=args)
+        return rediarize_job(self._platform, asked).job.id
 
 
 @contextmanager

@@ -119,6 +119,7 @@ def _summary(job: Job) -> dict[str, object]:
             filename=job.source.filename,
             content_type=job.source.content_type,
             size_bytes=job.source.size_bytes,
+            job_id=job.source.job_id,
         ),
         "options": _options(job.options),
         "webhook": _webhook(job),

@@ -12,6 +12,7 @@ from functions.api.schemas.transcribe import (
     JobFields,
     SourceFields,
     TranscribeRequest,
+    WebhookFields,
 )
 from shared.domain import options as domain
 from shared.domain.errors import InvalidRequest, UnsupportedOption
@@ -61,7 +62,7 @@ def submission(
         tenant=tenant,
         audio=audio,
         options=_options(asked),
-        webhook=_webhook(fields),
+        webhook=webhook_target(fields),
         recording_id=fields.recording_id,
         metadata=fields.metadata,
         priority=fields.priority,
@@ -163,7 +164,12 @@ def _output(asked: OptionFields, name: str) -> bool:
     return True if chosen is None else bool(chosen)
 
 
-def _webhook(fields: JobFields) -> WebhookTarget | None:
+def webhook_target(fields: WebhookFields) -> WebhookTarget | None:
+    """Return who is to hear of a job.
+
+    Raises:
+        InvalidRequest: events or a mode without a URL, or an event that is none.
+    """
     if fields.webhook_url is None:
         for name in ("webhook_events", "webhook_mode"):
             if getattr(fields, name) is not None:

@@ -19,6 +19,7 @@ class JobKind(StrEnum):
 
     TRANSCRIPTION = "transcription"
     ENHANCEMENT = "enhancement"
+    REDIARIZATION = "rediarization"
 
 
 class Status(StrEnum):
@@ -55,10 +56,11 @@ class Stage(StrEnum):
 
 
 class SourceKind(StrEnum):
-    """How the audio reaches the worker."""
+    """How the audio reaches the worker; with ``job``, what another job has kept of it."""
 
     URL = "url"
     BLOB = "blob"
+    JOB = "job"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +69,8 @@ class Source:
 
     `owned` blobs were put there for this job and are erased with it; a watched folder's or a
     customer's bucket object is not. `version` is the object's that the job took, and the only one
-    that it works on; None in records from before it was kept.
+    that it works on; None in records from before it was kept. `job_id` is the job of the same
+    tenant that this one goes on from.
     """
 
     kind: SourceKind
@@ -78,6 +81,7 @@ class Source:
     size_bytes: int | None = None
     version: str | None = None
     owned: bool = True
+    job_id: str | None = None
 
 
 class PayloadMode(StrEnum):

@@ -26,11 +26,17 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.CANCELLED: frozenset(),
 }
 
+_TRANSCRIPTION_EVENTS = {
+    Status.PROCESSING: EventType.TRANSCRIPTION_PROCESSING,
+    Status.COMPLETED: EventType.TRANSCRIPTION_COMPLETED,
+    Status.FAILED: EventType.TRANSCRIPTION_FAILED,
+    Status.CANCELLED: EventType.TRANSCRIPTION_CANCELLED,
+}
+
 _EVENTS: dict[tuple[JobKind, Status], EventType] = {
-    (JobKind.TRANSCRIPTION, Status.PROCESSING): EventType.TRANSCRIPTION_PROCESSING,
-    (JobKind.TRANSCRIPTION, Status.COMPLETED): EventType.TRANSCRIPTION_COMPLETED,
-    (JobKind.TRANSCRIPTION, Status.FAILED): EventType.TRANSCRIPTION_FAILED,
-    (JobKind.TRANSCRIPTION, Status.CANCELLED): EventType.TRANSCRIPTION_CANCELLED,
+    # A rediarization ends in a transcript too: whoever waits for one needs no other event.
+    **{(JobKind.TRANSCRIPTION, status): event for status, event in _TRANSCRIPTION_EVENTS.items()},
+    **{(JobKind.REDIARIZATION, status): event for status, event in _TRANSCRIPTION_EVENTS.items()},
     (JobKind.ENHANCEMENT, Status.COMPLETED): EventType.ENHANCEMENT_COMPLETED,
     (JobKind.ENHANCEMENT, Status.FAILED): EventType.ENHANCEMENT_FAILED,
 }

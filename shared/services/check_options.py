@@ -52,7 +52,7 @@ def check_options(limits: Limits, options: TranscriptionOptions) -> Transcriptio
             field="channels",
         )
     _check_decoding(options)
-    _check_diarization(options)
+    check_diarization(options)
     return replace(
         options, engine=model.engine, model=options.model and model.name, language=language
     )
@@ -122,7 +122,12 @@ def _check_decoding(options: TranscriptionOptions) -> None:
         raise InvalidRequest("temperature must be 0 to 1, or a list of such", field="temperature")
 
 
-def _check_diarization(options: TranscriptionOptions) -> None:
+def check_diarization(options: TranscriptionOptions) -> None:
+    """Refuse numbers of speakers that are out of range, contradict each other, or go unused.
+
+    Raises:
+        InvalidRequest: naming the field.
+    """
     args = options.diarization_args
     if args != DiarizationArgs() and not options.diarize:
         raise InvalidRequest("diarization_args need diarize: true", field="diarization_args")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from shared.domain import lifecycle
 from shared.domain.codec import to_document
 from shared.domain.errors import IdempotencyKeyReused, UrlRefused
-from shared.domain.job import Job, Status, unique_key
+from shared.domain.job import Job, Status, WebhookTarget, unique_key
 from shared.ports.platform import Platform
 from shared.services.check_options import check_options
 from shared.services.count_jobs import count_submitted
@@ -48,7 +48,7 @@ def submit_job(platform: Platform, submission: Submission) -> Submitted:
     if stored.id != job.id:
         if intake.stored_here and intake.source.key:
             platform.blobs.delete(intake.source.key)
-        return Submitted(job=_same_request(stored, job), created=False)
+        return Submitted(job=same_request(stored, job), created=False)
     count_submitted(platform)
     if stored.status is Status.AWAITING_UPLOAD:
         # The object may have arrived between the look and the write.
@@ -59,17 +59,29 @@ def submit_job(platform: Platform, submission: Submission) -> Submitted:
 
 
 def _check_urls(platform: Platform, submission: Submission) -> None:
-    policy = UrlPolicy(
+    if isinstance(submission.audio, UrlAudio):
+        check_url(submission.audio.url, _url_policy(platform))
+    check_webhook_url(platform, submission.webhook)
+
+
+def check_webhook_url(platform: Platform, webhook: WebhookTarget | None) -> None:
+    """Refuse a webhook's URL that must not be called.
+
+    Raises:
+        UrlRefused: the guard said no.
+    """
+    if webhook is not None:
+        try:
+            check_url(webhook.url, _url_policy(platform))
+        except UrlRefused as exc:
+            raise UrlRefused(f"webhook_url: {exc.detail}", field="webhook_url") from exc
+
+
+def _url_policy(platform: Platform) -> UrlPolicy:
+    return UrlPolicy(
         allow_loopback=platform.webhooks.allow_loopback,
         allow_private_networks=platform.webhooks.allow_private_networks,
     )
-    if isinstance(submission.audio, UrlAudio):
-        check_url(submission.audio.url, policy)
-    if submission.webhook is not None:
-        try:
-            check_url(submission.webhook.url, policy)
-        except UrlRefused as exc:
-            raise UrlRefused(f"webhook_url: {exc.detail}", field="webhook_url") from exc
 
 
 def _new_job(platform: Platform, submission: Submission, job_id: str, intake: Intake) -> Job:
@@ -113,7 +125,12 @@ def _request_hash(submission: Submission, fingerprint: str) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _same_request(stored: Job, asked: Job) -> Job:
+def same_request(stored: Job, asked: Job) -> Job:
+    """Return the job that an earlier, equal request made.
+
+    Raises:
+        IdempotencyKeyReused: the earlier request was another.
+    """
     if stored.request_hash == asked.request_hash:
         return stored
     shared = set(stored.unique_keys) & set(asked.unique_keys)

@@ -90,8 +90,12 @@ def complete_job(
 
     try:
         return update_job(platform, job.id, complete)
-    except (StaleAttempt, NotFound):
-        platform.blobs.delete(key)
+    except StaleAttempt:
+        platform.blobs.delete(key)  # what was kept may be what the next attempt goes on from
+        raise
+    except NotFound:
+        for left in (key, *((kept.heard, kept.voices) if kept else ())):
+            platform.blobs.delete(left)
         raise
 
 

@@ -32,6 +32,7 @@ _OPERATIONS = [
     "GET /health",
     "GET /health/ready",
     "GET /metrics",
+    "POST /api/v1/jobs/{job_id}/rediarize",
     "POST /api/v1/keys",
     "POST /api/v1/transcribe",
     "POST /api/v1/transcribe/upload",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
@@ -33,7 +33,8 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-_ACCEPTED = {
+#: Of whatever makes a job.
+ACCEPTED: dict[str, Any] = {
     "description": "Accepted",
     "headers": {
         "Location": {"description": "Path of the job.", "schema": {"type": "string"}},
@@ -43,7 +44,10 @@ _ACCEPTED = {
         },
     },
 }
-_RESPONSES = {202: _ACCEPTED} | problems(*SECURED, 400, 409, 413, 415, 422)
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    202: ACCEPTED,
+    **problems(*SECURED, 400, 409, 413, 415, 422),
+}
 _BY_ID = problems(410)
 
 _FORM_SCHEMA = TranscribeOptions.model_json_schema(ref_template="#/components/schemas/{model}")

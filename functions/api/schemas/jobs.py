@@ -28,6 +28,7 @@ class SourceOut(Model):
     filename: str | None
     content_type: str | None
     size_bytes: int | None
+    job_id: str | None = Field(description="With kind `job`: the job that this one goes on from.")
 
 
 class WebhookOut(Model):

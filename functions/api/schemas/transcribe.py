@@ -51,8 +51,8 @@ class SourceFields(Model):
     )
 
 
-class JobFields(Model):
-    """What concerns the job and not the engine."""
+class WebhookFields(Model):
+    """Who hears of a job."""
 
     webhook_url: UrlText | None = Field(
         default=None,
@@ -68,6 +68,11 @@ class JobFields(Model):
     webhook_mode: PayloadMode | None = Field(
         default=None, description="`standard` (Standard Webhooks), or the flat `legacy` body."
     )
+
+
+class JobFields(WebhookFields):
+    """What concerns the job and not the engine."""
+
     recording_id: Line200 | None = Field(
         default=None, description="Your own id; echoed, and a filter of GET /api/v1/jobs."
     )
