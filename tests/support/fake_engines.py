@@ -173,17 +173,20 @@ class FakeEngines:
         return TURNS
 
     def _report(self, on_progress: OnSeconds, second: float, should_stop: ShouldStop) -> None:
-        """Report, then wait until a heartbeat has carried it to the record."""
+        """Report, then wait until a heartbeat has carried it to the record.
+
+        Both engines may report at once: each waits for more than stood there when it began.
+        """
+        before = max(self.before, self._recorded())
         on_progress(second)
 
         def arrived() -> bool:
             if should_stop():
                 raise Stopped("told to")
-            return self._recorded() > self.before
+            return self._recorded() > before
 
         wait_until(arrived)
-        self.before = self._recorded()
-        self.progress.append(self.before)
+        self.progress.append(self._recorded())
 
     def _recorded(self) -> float:
         counted = [job.progress for job in self.platform.jobs.held_by("e1")]
