@@ -16,7 +16,7 @@ from gpu_job.checkpoints import Checkpoints, fingerprint
 from gpu_job.hearing import Engines, Heard, Hearing
 from gpu_job.held_job import HeldJob
 from gpu_job.progress import Step
-from gpu_job.steps.assign_speakers import assign_speakers, speaker_totals
+from gpu_job.steps.assign_speakers import assign_speakers
 from gpu_job.steps.canonical import build_transcript
 from gpu_job.steps.decode import DecodedAudio
 from gpu_job.steps.take_source import SourceTaker
@@ -80,7 +80,7 @@ class TranscriptionPipeline:
             return build(
                 replace(output, segments=segments),
                 options=options,
-                speakers=speaker_totals(spoken_turns(segments)),
+                turns=spoken_turns(segments),
                 timings=watch.timings(),
             )
         if found is None:
@@ -94,7 +94,7 @@ class TranscriptionPipeline:
         return build(
             replace(output, segments=segments),
             options=options,
-            speakers=speaker_totals(found.turns),
+            turns=found.turns,
             timings=watch.timings(),
         )
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from gpu_job.engines.ports import TranscriptionOutput
+from gpu_job.steps.assign_speakers import speaker_totals
 from shared.domain.direction import strip_directional_controls
 from shared.domain.flags import Flag
 from shared.domain.options import OutputOptions, TranscriptionOptions
-from shared.domain.transcript import Segment, SpeakerTotal, Transcript, Word
+from shared.domain.transcript import Segment, Transcript, Turn, Word
 
 _TIME_DIGITS = 3
 _PROBABILITY_DIGITS = 4
@@ -24,7 +25,7 @@ def build_transcript(
     options: TranscriptionOptions,
     model: str,
     tamlil_version: str,
-    speakers: Sequence[SpeakerTotal] = (),
+    turns: Sequence[Turn] = (),
     warnings: Sequence[str] = (),
     timings: Mapping[str, float] | None = None,
 ) -> Transcript:
@@ -37,7 +38,7 @@ def build_transcript(
         options: `output_options` decide whether words and the decoder's facts stay.
         model: the model's name in the registry.
         tamlil_version: of this program.
-        speakers: seconds per label.
+        turns: who speaks when; the speakers' totals are theirs.
         warnings: codes; repeated ones are kept once. ``no_speech`` is added when nothing was said,
             or every segment bears that flag.
         timings: wall seconds by stage.
@@ -58,7 +59,8 @@ def build_transcript(
         engine=options.engine,
         model=model,
         tamlil_version=tamlil_version,
-        speakers=tuple(speakers),
+        speakers=speaker_totals(turns),
+        turns=tuple(turns),
         warnings=tuple(dict.fromkeys(noted)),
         timings={stage: round(seconds, _TIME_DIGITS) for stage, seconds in (timings or {}).items()},
     )

@@ -71,7 +71,10 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transcript:
-    """The result of a job. `timings` maps a stage's name to its wall seconds."""
+    """The result of a job. `timings` maps a stage's name to its wall seconds.
+
+    `turns` are the diarizer's, overlap included; empty where nobody was told apart.
+    """
 
     text: str
     language: str
@@ -82,5 +85,6 @@ class Transcript:
     model: str
     tamlil_version: str
     speakers: tuple[SpeakerTotal, ...] = ()
+    turns: tuple[Turn, ...] = ()
     warnings: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)

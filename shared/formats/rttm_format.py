@@ -1,7 +1,8 @@
 """Speaker turns as NIST's RTTM, which tools for diarization score and draw.
 
-A turn is an unbroken stretch of one speaker's words: another speaker's word or a pause of half a
-second ends it. Words without times give the segment's.
+The diarizer's own turns, overlap included. A transcript without them (of an older version) gives
+its words': a turn is then an unbroken stretch of one speaker's words, which another speaker's word
+or a pause of half a second ends; words without times give the segment's.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ def render_rttm(transcript: Transcript, options: RenderOptions) -> str:
 
 
 def speaker_turns(transcript: Transcript) -> Iterator[Turn]:
-    """Merge each speaker's neighbouring words; what nobody is named for is left out."""
+    """The diarizer's turns, else each speaker's neighbouring words; the unnamed are left out."""
+    if transcript.turns:
+        yield from transcript.turns
+        return
     units = [unit for segment in transcript.segments for unit in segment_units(segment)]
     if not units:
         return

@@ -49,6 +49,14 @@ class SpeakerOut(Model):
     seconds: float
 
 
+class TurnOut(Model):
+    """One speaker's unbroken stretch (seconds); turns of different speakers may overlap."""
+
+    start: float
+    end: float
+    speaker: str
+
+
 class TranscriptOut(Model):
     """The transcript. All times are seconds, monotone, inside the audio."""
 
@@ -58,6 +66,7 @@ class TranscriptOut(Model):
     duration: float
     segments: list[SegmentOut]
     speakers: list[SpeakerOut]
+    turns: list[TurnOut] = Field(description="Who speaks when, as the diarizer heard it.")
     engine: str
     model: str
     warnings: list[str]

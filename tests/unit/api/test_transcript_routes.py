@@ -31,7 +31,7 @@ def test_the_canonical_document_has_exactly_the_promised_fields(
     job = api.world.completed()
     found = acme.get(f"/api/v1/jobs/{job.id}/transcript").json()
     assert set(found) == set(
-        "text language language_probability duration segments speakers engine model warnings"
+        "text language language_probability duration segments speakers turns engine model warnings"
         " timings tamlil_version".split()
     )
     segment = found["segments"][0]

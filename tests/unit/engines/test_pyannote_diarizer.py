@@ -103,7 +103,7 @@ def test_words_in_an_overlap_go_by_the_exclusive_turns() -> None:
     segments = assign_speakers([spoken(2.0, "first", "second")], found.turns_for_words)
     assert [segment.speakers for segment in segments] == [("SPEAKER_00",), ("SPEAKER_01",)]
     without = assign_speakers([spoken(2.0, "first", "second")], found.turns)
-    assert [segment.speakers for segment in without] == [("SPEAKER_00",)]
+    assert [segment.speakers[0] for segment in without] == ["SPEAKER_00"]
 
 
 def test_the_whole_waveform_and_the_limits_reach_the_pipeline() -> None:

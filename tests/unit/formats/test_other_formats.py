@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import sys
+from dataclasses import replace
 from typing import Any
 
 import docx
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from shared.domain.errors import InvalidRequest, UnsupportedOption
 from shared.domain.options import LANGUAGES
-from shared.domain.transcript import ExtraData, Transcript
+from shared.domain.transcript import ExtraData, Transcript, Turn
 from shared.formats import About, RenderOptions, render
 from shared.formats.language_names import LANGUAGE_NAMES
 from tests.support.transcripts import rendered, segment_of, spoken, transcript_of, word
@@ -74,6 +75,16 @@ def test_a_turn_ends_at_another_speaker_s_word_and_at_a_pause() -> None:
         ("A", "4.500", "0.500"),
     ]
     assert {len(line) for line in found} == {10}
+
+
+def test_the_diarizer_s_turns_come_with_their_overlap() -> None:
+    heard = (Turn(start=0.0, end=2.0, speaker="A"), Turn(start=1.5, end=3.25, speaker="B"))
+    spoken_by_one = transcript_of(segment_of(word(" a", 0, 3, "A")))
+    found = turns(replace(spoken_by_one, turns=heard))
+    assert [(line[7], line[3], line[4]) for line in found] == [
+        ("A", "0.000", "2.000"),
+        ("B", "1.500", "1.750"),
+    ]
 
 
 def test_names_with_spaces_do_not_break_the_columns_of_rttm() -> None:

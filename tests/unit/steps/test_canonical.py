@@ -6,7 +6,7 @@ from dataclasses import replace
 from gpu_job.engines.ports import TranscriptionOutput
 from gpu_job.steps.canonical import build_transcript
 from shared.domain.options import OutputOptions, TranscriptionOptions
-from shared.domain.transcript import ExtraData, Segment, SpeakerTotal, Transcript, Word
+from shared.domain.transcript import ExtraData, Segment, SpeakerTotal, Transcript, Turn, Word
 
 FACTS = ExtraData(avg_logprob=-0.2, compression_ratio=1.3, no_speech_prob=0.01, temperature=0.0)
 
@@ -30,7 +30,7 @@ def _build(
         options=TranscriptionOptions(output_options=output or OutputOptions()),
         model="base",
         tamlil_version="0.1.0",
-        speakers=(SpeakerTotal(label="SPEAKER_00", seconds=3.0),),
+        turns=(Turn(start=1.0, end=4.0, speaker="SPEAKER_00"),),
         warnings=warnings,
         timings={"decode": 0.123456},
     )
@@ -43,6 +43,8 @@ def test_segments_are_numbered_and_their_texts_joined() -> None:
     assert (transcript.engine, transcript.model) == ("faster-whisper", "base")
     assert transcript.timings == {"decode": 0.123}
     assert transcript.language_probability == 0.9877
+    assert transcript.speakers == (SpeakerTotal(label="SPEAKER_00", seconds=3.0),)
+    assert [turn.end for turn in transcript.turns] == [4.0]
 
 
 def test_directional_controls_that_an_engine_wrote_are_left_out() -> None:
