@@ -13,7 +13,7 @@ from gpu_job.attempt import Pipeline
 from gpu_job.engines.ports import Diarizer, TranscriptionOutput
 from gpu_job.held_job import HeldJob
 from gpu_job.progress import Step
-from gpu_job.steps.assign_speakers import assign_speakers, speaker_totals
+from gpu_job.steps.assign_speakers import assign_speakers
 from gpu_job.steps.canonical import build_transcript
 from gpu_job.stopwatch import Stopwatch, tamlil_version
 from shared.domain.errors import WorkerError
@@ -52,7 +52,7 @@ class RediarizationPipeline:
             options=replace(held.job.options, engine=heard.engine),
             model=heard.model,
             tamlil_version=tamlil_version(),
-            speakers=speaker_totals(turns),
+            turns=turns,
             warnings=heard.warnings,
             timings=watch.timings(),
         )

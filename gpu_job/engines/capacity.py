@@ -9,7 +9,7 @@ from pathlib import Path
 from gpu_job.engines.whisper_backend import available_cores
 
 _ASK_SECONDS = 10.0
-#: Measured with base on two cores: batches of 8 are a fifth faster than of 4, larger ones no more.
+#: 4 a core makes batches of 8 on two cores, which docs/benchmarks.md is about; more brings memory.
 _WINDOWS_PER_CORE, _MOST_ON_CPU, _MOST_ON_GPU = 4, 16, 16
 #: A window's keys and values and its beams take about half of what the weights do (base: 65 MB of
 #: 145 MB), and a quarter of the memory that is free is left to them.

@@ -22,8 +22,8 @@ from gpu_job.engines.phantom_phrases import is_phantom_phrase
 from shared.domain.flags import Flag
 from shared.domain.transcript import ExtraData, Segment, Word
 
-#: Doubts, weaker than the thresholds: they count only with a second witness. Read speech and
-#: meetings (1,300 words, model base) stay below 0.4, above -0.5 and above 0.7 in the mean.
+#: Doubts, weaker than the thresholds: they count only with a second witness. Clear speech mostly
+#: stays on the other side of them (seen with base), single segments do not.
 _DOUBTED_NO_SPEECH = 0.4
 _DOUBTED_LOG_PROB = -0.5
 _DOUBTED_WORDS = 0.7

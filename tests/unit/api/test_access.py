@@ -37,7 +37,7 @@ def operations(api: Api) -> list[tuple[str, str, str | None]]:
 def test_nothing_but_health_is_open(api: Api) -> None:
     stranger = api.anonymous()
     calls = operations(api)
-    assert len(calls) == 20
+    assert len(calls) == 21
     for method, path, _ in calls:
         answer = stranger.request(method, path)
         problem(answer, 401, "unauthorized")
