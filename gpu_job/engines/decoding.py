@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from gpu_job.engines.chunks import Window, batches
+from gpu_job.engines.chunks import Window, batches, samples_of
 from gpu_job.engines.engine_arguments import (
     batched_arguments,
     context_arguments,
     sequential_arguments,
     temperature_ladder,
 )
-from gpu_job.engines.guard import better, has_failed
+from gpu_job.engines.guard import better, has_failed, may_be_silence
 from gpu_job.engines.interruptible import run_interruptibly
 from gpu_job.engines.ports import Audio, Samples, ShouldStop
+from gpu_job.engines.unheard import insert, unheard
 from gpu_job.engines.whisper_backend import WhisperBackend
 from shared.domain.errors import WorkerError
 from shared.domain.options import Accuracy, TranscriptionOptions
@@ -68,7 +69,10 @@ class Batching:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WindowDecoder:
-    """Decodes the windows of one audio. `said` holds the final segments so far, and grows."""
+    """Decodes the windows of one audio. `said` holds the final segments so far, and grows.
+
+    `hears_out`: decode stretches of the plan in which no word was found by themselves.
+    """
 
     backend: WhisperBackend
     batching: Batching
@@ -77,6 +81,7 @@ class WindowDecoder:
     language: str
     said: Sequence[Segment]
     should_stop: ShouldStop
+    hears_out: bool = False
 
     def decode(self, windows: Sequence[Window]) -> Iterator[list[Segment]]:
         """Yield each window's segments, timed from its start.
@@ -97,15 +102,29 @@ class WindowDecoder:
             if ladder[0] == 0:
                 arguments = batched_arguments(self.options, language)
                 first = self.batching.decode(batch, arguments, self.should_stop)
-            for samples, found in zip(batch, first, strict=True):
-                if found is not None and not (again and has_failed(found)):
-                    yield _with_text(found, group[0].language)
-                    continue
-                second = self._sequential(
-                    samples, sequential_arguments(self.options, language, again)
-                )
-                chosen = second if found is None else better(found, second)
-                yield _with_text(chosen, group[0].language)
+            for window, samples, found in zip(group, batch, first, strict=True):
+                chosen: Sequence[Segment] | None = found
+                if found is None or (again and has_failed(found)):
+                    second = self._sequential(
+                        samples, sequential_arguments(self.options, language, again)
+                    )
+                    chosen = second if found is None else better(found, second)
+                yield _with_text(self._heard_out(window, chosen or [], language), window.language)
+
+    def _heard_out(
+        self, window: Window, decoded: Sequence[Segment], language: str
+    ) -> Sequence[Segment]:
+        """Decode by itself what speech no word covers; what is doubtful then is left out."""
+        if not self.hears_out:
+            return decoded
+        arguments = batched_arguments(self.options, language)
+        for gap in unheard(window, decoded):
+            samples = samples_of(self.audio, gap)
+            found = self.batching.decode([samples], arguments, self.should_stop)[0]
+            spoken = [segment for segment in found if segment.words]
+            if spoken and not has_failed(spoken) and not may_be_silence(spoken):
+                decoded = insert(decoded, window, gap, spoken)
+        return decoded
 
     def _in_sequence(self, windows: Sequence[Window]) -> Iterator[list[Segment]]:
         for window in windows:

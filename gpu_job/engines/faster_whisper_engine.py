@@ -35,13 +35,15 @@ class FasterWhisperTranscriber:
     """A loaded model with its VAD. `batch_size` windows of up to 30 s are decoded at once.
 
     Memory does not grow with the audio: samples and features exist for one batch at a time. Once
-    memory ran out the batches stay smaller, for later jobs too.
+    memory ran out the batches stay smaller, for later jobs too. With `hears_out` speech in which no
+    word was found is decoded once more, by itself; it takes a backend that times its words.
     """
 
     backend: WhisperBackend
     model: ModelSpec
     vad: VoiceActivityDetector
     batch_size: int = 8
+    hears_out: bool = True
     _batching: Batching = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,6 +139,7 @@ class FasterWhisperTranscriber:
             language=language,
             said=said,
             should_stop=should_stop,
+            hears_out=self.hears_out and options.vad,
         )
 
     def _refuse_unsupported(self, options: TranscriptionOptions) -> None:

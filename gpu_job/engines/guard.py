@@ -68,6 +68,11 @@ def has_failed(segments: Sequence[Segment]) -> bool:
     ) or _in_a_hurry(segments)
 
 
+def may_be_silence(segments: Sequence[Segment]) -> bool:
+    """Tell whether the decoder takes a stretch for silence, more or less."""
+    return any(fact.no_speech_prob > NO_SPEECH_THRESHOLD for fact in _facts(segments))
+
+
 def better(first: Sequence[Segment], second: Sequence[Segment]) -> Sequence[Segment]:
     """Choose between two decodings of a window: what did not fail, else the likelier text.
 

@@ -1,7 +1,7 @@
 """What the embedded diarizer heard, as bytes: enough to group the voices anew without the audio.
 
 A NumPy archive without pickled objects. Activity is four bits per local speaker and frame, voice
-prints a byte a component (errors of at most 0.003 in a cosine were measured): about 0.5 MB for an
+prints a byte a component (errors of at most 0.003 in a cosine were measured): about 0.6 MB for an
 hour of speech.
 """
 

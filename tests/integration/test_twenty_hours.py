@@ -93,7 +93,7 @@ def pipeline_of(platform: Platform, hours: Hours, talker: Talker) -> Transcripti
         Region(start=start, end=start + SPEECH) for start in range(0, hours.seconds, EVERY)
     )
     transcriber = FasterWhisperTranscriber(
-        backend=talker, model=find_model("base"), vad=FixedVad(regions=regions)
+        hears_out=False, backend=talker, model=find_model("base"), vad=FixedVad(regions=regions)
     )
 
     def decode(*args: Any, **more: Any) -> Any:

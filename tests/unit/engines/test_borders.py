@@ -59,6 +59,7 @@ class Run:
 
     def __call__(self, chunks: list[Region], **more: float) -> list[Segment]:
         engine = FasterWhisperTranscriber(
+            hears_out=False,
             backend=ScriptedWhisper(batched_answer=hears),
             model=find_model("base"),
             vad=FixedVad(()),

@@ -27,7 +27,11 @@ def says_where(chunk: Region) -> list[Segment]:
 
 def engine(backend: ScriptedWhisper, batch_size: int = 4) -> FasterWhisperTranscriber:
     return FasterWhisperTranscriber(
-        backend=backend, model=find_model("base"), vad=FixedVad(REGIONS), batch_size=batch_size
+        hears_out=False,
+        backend=backend,
+        model=find_model("base"),
+        vad=FixedVad(REGIONS),
+        batch_size=batch_size,
     )
 
 

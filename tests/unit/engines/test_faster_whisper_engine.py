@@ -36,6 +36,7 @@ class Run:
     ) -> TranscriptionOutput:
         self.vad = FixedVad(self.regions)
         engine = FasterWhisperTranscriber(
+            hears_out=False,
             backend=self.backend,
             model=find_model(self.model),
             vad=self.vad,

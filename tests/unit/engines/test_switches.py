@@ -31,7 +31,11 @@ def heard(region: Region) -> Mapping[str, float]:
 
 def engine(backend: ScriptedWhisper, model: str = "base") -> FasterWhisperTranscriber:
     return FasterWhisperTranscriber(
-        backend=backend, model=find_model(model), vad=FixedVad(REGIONS), batch_size=8
+        hears_out=False,
+        backend=backend,
+        model=find_model(model),
+        vad=FixedVad(REGIONS),
+        batch_size=8,
     )
 
 
@@ -87,7 +91,7 @@ def test_neighbouring_words_are_asked_together() -> None:
     backend = ScriptedWhisper(languages={"en": 0.9})
     near = tuple(Region(start=n * 1.2, end=n * 1.2 + 1) for n in range(16))
     transcriber = FasterWhisperTranscriber(
-        backend=backend, model=find_model("base"), vad=FixedVad(near)
+        hears_out=False, backend=backend, model=find_model("base"), vad=FixedVad(near)
     )
     transcriber.plan(AUDIO, ASKED, should_stop=never)
     assert [round(region.end - region.start, 1) for region in backend.detected] == [9.6, 9.8]

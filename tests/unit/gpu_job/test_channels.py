@@ -99,7 +99,11 @@ def test_channels_follow_each_other_with_a_pause_and_any_window_is_right() -> No
 def _pair(backend: ScriptedWhisper) -> ChannelTranscriber:
     """Two channels of two minutes, in which the same ramp is heard."""
     inner = FasterWhisperTranscriber(
-        backend=backend, model=find_model("base"), vad=FixedVad(REGIONS), batch_size=2
+        hears_out=False,
+        backend=backend,
+        model=find_model("base"),
+        vad=FixedVad(REGIONS),
+        batch_size=2,
     )
     channels = tuple(Channel(number=n, samples=ramp(_MINUTES)) for n in (0, 2))
     return ChannelTranscriber(inner=inner, timeline=ChannelTimeline(channels))

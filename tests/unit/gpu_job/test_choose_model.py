@@ -35,7 +35,10 @@ class Shelf:
         self.asked.append(f"load {model}")
         self.backends[model] = ScriptedWhisper(languages=self.heard)
         return FasterWhisperTranscriber(
-            backend=self.backends[model], model=find_model(model), vad=FixedVad(REGIONS)
+            hears_out=False,
+            backend=self.backends[model],
+            model=find_model(model),
+            vad=FixedVad(REGIONS),
         )
 
     def fetch(self, model: str, pull: bool) -> object:  # noqa: FBT001 (a Callable)
