@@ -147,6 +147,8 @@ def _compare(
                 loads={system.name: system.load_seconds for system in systems},
             )
         )
+        # At once: a run takes half an hour, and may be ended before its own end.
+        print(f"\n{_section(results[-1])}\n", flush=True)
 
 
 def _groups(recordings: Sequence[Recording]) -> Iterator[tuple[str, list[Recording]]]:
