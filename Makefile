@@ -34,7 +34,7 @@ $(VENV)/.run: $(BIN)/uv pyproject.toml uv.lock
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/uv pyproject.toml uv.lock
-	@$(SYNC) --extra api --extra cpu --extra docx --group demo --group dev --group bench
+	@$(SYNC) --extra api --extra aws --extra cpu --extra docx --group demo --group dev --group bench
 	@touch $@ $(VENV)/.run
 
 demo: $(VENV)/.run ## Transcribe a real recording, speakers and webhook included

@@ -20,7 +20,7 @@ from shared.ports.platform import Platform
 from shared.services.submission import BytesAudio, Submission
 from shared.services.submit_job import submit_job
 from shared.settings import Settings
-from shared.wiring import open_local
+from shared.wiring.local import open_local
 
 _JOBS, _QUICK_JOBS = 1000, 200
 _WORKERS = 2

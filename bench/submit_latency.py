@@ -16,7 +16,7 @@ from bench.launchers import BusyLauncher
 from bench.numbers import median_ratio
 from bench.report import Row, higher_is_better, lower_is_better, measured
 from shared.settings import Settings, worker_environment
-from shared.wiring import open_local
+from shared.wiring.local import open_local
 
 #: Nothing fetches it: no worker is started.
 _BODY = json.dumps({"url": "https://media.example.com/recording.flac"})

@@ -30,7 +30,7 @@ from shared.domain.errors import Unavailable
 from shared.ports.launcher import Launcher
 from shared.ports.platform import Platform
 from shared.settings import Settings
-from shared.wiring import LocalDeployment, open_local
+from shared.wiring.local import LocalDeployment, open_local
 
 _log = logging.getLogger(__name__)
 

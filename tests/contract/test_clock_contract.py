@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from shared.adapters.local.system_clock import SystemClock, UlidSource
+from shared.adapters.system_clock import SystemClock, UlidSource
 from shared.ports.clock import Clock, IdSource
 from tests.support.clock import FakeClock, SequentialIds
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.adapters.documents import encode_cursor
 from shared.adapters.local.database import Database
-from shared.adapters.local.documents import encode_cursor
 from shared.adapters.local.schema import MIGRATIONS
 from shared.adapters.local.sqlite_delivery_store import SqliteDeliveryStore
 from shared.adapters.local.sqlite_job_store import SqliteJobStore

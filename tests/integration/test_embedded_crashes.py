@@ -22,7 +22,7 @@ from shared.domain.api_keys import Scope
 from shared.ports.platform import Platform
 from shared.services.manage_keys import create_key
 from shared.settings import Settings, environment
-from shared.wiring import open_local
+from shared.wiring.local import open_local
 from tamlil.receiver import WebhookReceiver
 from tests.support.embedded import wait_for
 from tests.support.platform import RecordingLauncher, make_settings

@@ -18,7 +18,7 @@ from shared.services.cancel_job import cancel_job
 from shared.services.manage_webhooks import send_test
 from shared.services.submission import Submission, UrlAudio
 from shared.services.submit_job import submit_job
-from shared.wiring import open_local
+from shared.wiring.local import open_local
 from tamlil.receiver import WebhookReceiver
 from tests.support.embedded import Running, running_server, wait_for
 from tests.support.platform import RecordingLauncher, make_deployment, make_settings

@@ -11,7 +11,7 @@ from typing import Any
 from shared.ports.clock import Clock, IdSource
 from shared.ports.launcher import Launcher
 from shared.settings import Settings
-from shared.wiring import LocalDeployment, open_local
+from shared.wiring.local import LocalDeployment, open_local
 
 
 @dataclass

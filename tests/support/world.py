@@ -21,7 +21,7 @@ from shared.services.record_event import record_event
 from shared.services.submission import BytesAudio, Submission, UrlAudio
 from shared.services.submit_job import submit_job
 from shared.services.work_on_job import complete_job
-from shared.wiring import LocalDeployment
+from shared.wiring.local import LocalDeployment
 from tests.support.clock import FakeClock, SequentialIds
 from tests.support.faults import Faults, breakable
 from tests.support.platform import RecordingLauncher, make_deployment

@@ -8,7 +8,8 @@ import pytest
 from shared.adapters.local.subprocess_launcher import SubprocessLauncher
 from shared.domain.errors import Unavailable
 from shared.settings import environment
-from shared.wiring import load, open_local
+from shared.wiring import load
+from shared.wiring.local import open_local
 from tests.support.clock import FakeClock, SequentialIds
 from tests.support.platform import RecordingLauncher, make_deployment, make_settings
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from shared.adapters.documents import decode_cursor, dump, encode_cursor, load
 from shared.adapters.local.database import Database
-from shared.adapters.local.documents import decode_cursor, dump, encode_cursor, load
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import NotFound, VersionConflict
 from shared.ports.delivery_store import DeliveryPage, DeliveryQuery

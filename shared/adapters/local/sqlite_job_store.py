@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from shared.adapters.documents import decode_cursor, dump, encode_cursor, load
 from shared.adapters.local.database import Database
-from shared.adapters.local.documents import decode_cursor, dump, encode_cursor, load
 from shared.domain.errors import Conflict, NotFound, VersionConflict
 from shared.domain.job import Job, Status
 from shared.ports.job_store import JobPage, JobQuery

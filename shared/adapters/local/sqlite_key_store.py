@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 
+from shared.adapters.documents import dump, load
 from shared.adapters.local.database import Database
-from shared.adapters.local.documents import dump, load
 from shared.domain.api_keys import ApiKey
 from shared.domain.errors import Conflict, NotFound
 

@@ -14,7 +14,7 @@ from shared.services.cancel_job import purge_job
 from shared.services.start_upload import sign_upload
 from shared.services.submission import Submission, UploadAudio
 from shared.services.submit_job import submit_job
-from shared.wiring import LocalDeployment
+from shared.wiring.local import LocalDeployment
 from tests.support.clock import FakeClock
 from tests.support.platform import make_deployment
 

@@ -15,7 +15,7 @@ from shared.domain.job import Status
 from shared.services.claim_job import claim_job
 from shared.services.submission import Submission, UrlAudio
 from shared.services.submit_job import submit_job
-from shared.wiring import LocalDeployment
+from shared.wiring.local import LocalDeployment
 from tests.support.clock import FakeClock
 from tests.support.platform import RecordingLauncher, make_deployment
 

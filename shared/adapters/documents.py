@@ -1,4 +1,4 @@
-"""What the SQLite stores share: documents as JSON text, and cursors of pages."""
+"""What the stores of every platform share: documents as JSON text, and cursors of pages."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def decode_cursor(store: str, cursor: str) -> tuple[float, str]:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         name, at, last_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if name == store and isinstance(last_id, str) and math.isfinite(float(at)):
-            last_id.encode()  # SQLite can't take half of a surrogate pair
+            last_id.encode()  # no database takes half of a surrogate pair
             return float(at), last_id
     except (ValueError, TypeError, OverflowError, RecursionError) as exc:
         raise _invalid_cursor() from exc

@@ -1,0 +1,142 @@
+"""The AWS SDK's clients, made when first used, and what their errors mean.
+
+boto3 takes a third of a second to import and each client some tens of milliseconds to make; a
+function that answers without one pays for none. The SDK's defaults would wait a minute for a silent
+endpoint and try again for longer than a function lives, so every time is bounded here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from shared.domain.errors import Unavailable
+
+if TYPE_CHECKING:
+    from types_boto3_batch import BatchClient
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
+    from types_boto3_s3 import S3Client
+    from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_sqs import SQSClient
+
+#: Seconds until an endpoint must have taken the connection, and between two bytes of its answer.
+CONNECT_SECONDS = 2.0
+READ_SECONDS = 10.0
+#: Tries in all, with full jitter between them ("standard" mode: throttling, 5xx, lost connections).
+MAX_ATTEMPTS = 4
+
+#: The caller may not: asking again changes nothing.
+_DENIED = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "SignatureDoesNotMatch",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
+)
+
+
+class AwsClients:
+    """Low-level clients by service; each is made once and may be used from any thread.
+
+    The region, the credentials and the endpoints (``AWS_ENDPOINT_URL_<SERVICE>``) come from the
+    environment, as every AWS SDK reads them.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect_seconds: float = CONNECT_SECONDS,
+        read_seconds: float = READ_SECONDS,
+        max_attempts: int = MAX_ATTEMPTS,
+    ) -> None:
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+        self._max_attempts = max_attempts
+        self._made: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def dynamodb(self) -> DynamoDBClient:
+        """Tables."""
+        return cast("DynamoDBClient", self._client("dynamodb"))
+
+    @property
+    def s3(self) -> S3Client:
+        """Buckets; signed with version 4, so that presigned URLs carry it too."""
+        return cast("S3Client", self._client("s3", signature_version="s3v4"))
+
+    @property
+    def sqs(self) -> SQSClient:
+        """Queues."""
+        return cast("SQSClient", self._client("sqs"))
+
+    @property
+    def events(self) -> EventBridgeClient:
+        """Event buses."""
+        return cast("EventBridgeClient", self._client("events"))
+
+    @property
+    def batch(self) -> BatchClient:
+        """Container jobs."""
+        return cast("BatchClient", self._client("batch"))
+
+    @property
+    def secretsmanager(self) -> SecretsManagerClient:
+        """Secrets."""
+        return cast("SecretsManagerClient", self._client("secretsmanager"))
+
+    def _client(self, service: str, **config: Any) -> Any:
+        with self._lock:  # making clients is not thread-safe in boto3, using them is
+            if service not in self._made:
+                import boto3
+                from botocore.config import Config
+
+                self._made[service] = boto3.client(
+                    cast("Any", service),
+                    config=Config(
+                        connect_timeout=self._connect_seconds,
+                        read_timeout=self._read_seconds,
+                        retries={"mode": "standard", "total_max_attempts": self._max_attempts},
+                        **config,
+                    ),
+                )
+            return self._made[service]
+
+
+def error_code(error: Exception) -> str:
+    """The service's own code for what it refused (``ConditionalCheckFailedException``), or ""."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn whatever the SDK raises into `Unavailable`; adapters take their own codes first.
+
+    `what` names the service for people, as in "the job table".
+
+    Raises:
+        Unavailable: not retryable (code ``access_denied``) when the role may not do this.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as exc:
+        code = error_code(exc)
+        if code in _DENIED:
+            msg = f"this deployment's role may not use {what} so ({code})"
+            raise Unavailable(msg, code="access_denied", retryable=False) from exc
+        raise Unavailable(f"{what} did not answer as it should ({code})") from exc
+    except BotoCoreError as exc:
+        raise Unavailable(f"{what} did not answer ({type(exc).__name__})") from exc

@@ -1,0 +1,24 @@
+"""The composition root: the only place that chooses a platform and builds its adapters.
+
+One module a platform, imported when it is chosen: a bundle holds the adapters of its own only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared.ports.platform import Platform
+from shared.settings import Settings
+
+
+@contextmanager
+def load(settings: Settings) -> Iterator[Platform]:
+    """The platform that the settings name, closed at the end of the block."""
+    from shared.wiring.local import open_local
+
+    deployment = open_local(settings)
+    try:
+        yield deployment.platform
+    finally:
+        deployment.close()
