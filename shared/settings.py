@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_dir, user_data_dir
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.aws_names import DEFAULTS
 from shared.domain.deliveries import DEFAULT_SCHEDULE
 from shared.domain.model_policy import ModelPolicy
 from shared.models.policy import (
@@ -59,11 +60,11 @@ def _language_map(models: dict[str, str] | None) -> dict[str, str] | None:
 
 
 class Settings(BaseSettings):
-    """Defaults are those of the embedded mode on one machine."""
+    """Defaults are those of the embedded mode on one machine; `aws_names` has those of AWS."""
 
     model_config = SettingsConfigDict(env_prefix="TAMLIL_", extra="ignore", frozen=True)
 
-    platform: Literal["local"] = "local"
+    platform: Literal["local", "aws"] = "local"
     data_dir: Path = Field(default_factory=lambda: Path(user_data_dir("tamlil")))
     models_dir: Path = Field(default_factory=lambda: Path(user_cache_dir("tamlil")) / "models")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -87,7 +88,10 @@ class Settings(BaseSettings):
     download_seconds: float = Field(default=3600.0, gt=0)
     inline_result_bytes: int = Field(default=256 << 10, ge=0)
     inline_transcript_bytes: int = Field(default=5 * MIB, ge=0)
+    largest_answer_bytes: int | None = Field(default=None, gt=0)
+    streams: bool = True
     retention_seconds: float | None = Field(default=None, gt=0)
+    cost_per_hour: float | None = Field(default=None, ge=0)
     fetch_seconds: float = Field(default=3600.0, gt=0)
     allow_loopback_urls: bool = False
     allow_private_networks: tuple[str, ...] = ()
@@ -133,6 +137,12 @@ class Settings(BaseSettings):
 
     inbox: bool = True
     inbox_dir: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_platform(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """What nobody set is as suits the platform."""
+        return DEFAULTS | given if given.get("platform") == "aws" else given
 
     @property
     def model_policy(self) -> ModelPolicy:

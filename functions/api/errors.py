@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from functions.schemas.translate import described
 from shared.domain import errors
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -26,7 +27,6 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 _UNAVAILABLE_RETRY_SECONDS = 5
 
 _MOST_ERRORS = 20
-_LONGEST_FIELD = 100
 _LONGEST_DETAIL = 500
 _NOT_ALLOWED = 405
 
@@ -166,17 +166,3 @@ def _allowed(request: Request) -> dict[str, str]:
     path = getattr(request.scope.get("route"), "path", "")
     methods = {name.upper() for name in request.app.openapi()["paths"].get(path, {})}
     return {"Allow": ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))}
-
-
-def described(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Pydantic's errors as field and message, without what was sent."""
-    return [
-        {"field": _field(error["loc"]), "message": error["msg"].removeprefix("Value error, ")}
-        for error in found
-    ]
-
-
-def _field(loc: Sequence[int | str]) -> str:
-    """``("body", "metadata", "k")`` as ``metadata.k``; the body as a whole is ``body``."""
-    inner = loc[1:] if len(loc) > 1 and loc[0] in ("body", "query", "path", "header") else loc
-    return ".".join(str(part) for part in inner)[:_LONGEST_FIELD]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, BinaryIO, Union, get_args, get_origin
+from typing import Annotated, Any, BinaryIO
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,19 +13,16 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from functions.api.audio_types import check_audio_type
-from functions.api.schemas.transcribe import TranscribeOptions
-from functions.api.strict_json import media_type, parse_json
-from functions.api.submissions import same_in_both
+from functions.api.strict_json import media_type
+from functions.schemas.submit import TranscribeOptions
+from functions.schemas.texts import parse_json, typed_field
+from functions.schemas.translate import same_in_both
 from shared.domain.errors import InvalidRequest
 
 _CHUNK_BYTES = 1 << 20
 _MOST_FIELDS = 50
 #: The largest option is a prompt; metadata may be 16 x (64 + 500) characters.
 _MOST_FIELD_BYTES = 128 << 10
-_WORDS = {
-    "true": True, "1": True, "yes": True, "on": True,
-    "false": False, "0": False, "no": False, "off": False,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +106,7 @@ def _options(form: FormData) -> TranscribeOptions:
             continue
         if name in beside:
             raise InvalidRequest(f"{name[:64]} is given twice", field=name[:64])
-        beside[name] = _typed(name, value)
+        beside[name] = typed_field(name, value)
     inside = _options_field(form)
     try:
         return TranscribeOptions.model_validate(
@@ -131,29 +127,3 @@ def _options_field(form: FormData) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InvalidRequest("options must be a JSON object", field="options")
     return found
-
-
-def _typed(name: str, value: object) -> Any:
-    """A form knows only text: read what is not a text field as a word, a number or JSON."""
-    info = TranscribeOptions.model_fields.get(name)
-    if info is None or not isinstance(value, str) or _holds_text(info.annotation):
-        return value
-    if bool in _arms(info.annotation):
-        return _WORDS.get(value.strip().lower(), value)
-    try:
-        return parse_json(value)
-    except InvalidRequest:
-        return value  # not JSON: let the field's own check say what it wants
-
-
-def _holds_text(annotation: Any) -> bool:
-    return any(isinstance(arm, type) and issubclass(arm, str) for arm in _arms(annotation))
-
-
-def _arms(annotation: Any) -> tuple[Any, ...]:
-    """The alternatives of a type, without what `Annotated` adds to them."""
-    if get_origin(annotation) is Annotated:
-        return _arms(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, types.UnionType):
-        return tuple(inner for arm in get_args(annotation) for inner in _arms(arm))
-    return (annotation,)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functions.api.schemas.jobs import JobErrorOut, JobOut, JobSummary, SourceOut, WebhookOut
 from functions.api.schemas.keys import KeyOut
-from functions.api.schemas.options import DiarizationArgs, OptionFields, OutputOptions
 from functions.api.schemas.transcribe import Accepted, Links
 from functions.api.schemas.transcript import TranscriptOut
 from functions.api.schemas.webhooks import AttemptOut, DeliveryOut
+from functions.schemas.options import DiarizationArgs, OptionFields, OutputOptions
 from shared.domain.api_keys import ApiKey
 from shared.domain.codec import to_document
+from shared.domain.costs import estimated_cost
 from shared.domain.deliveries import Delivery
 from shared.domain.job import Job, Status
 from shared.domain.options import TranscriptionOptions
@@ -35,9 +36,9 @@ def accepted(job: Job) -> Accepted:
     )
 
 
-def job_summary(job: Job) -> JobSummary:
-    """A job without its transcript."""
-    return JobSummary.model_validate(_summary(job))
+def job_summary(job: Job, *, cost_per_hour: float | None = None) -> JobSummary:
+    """A job without its transcript; its cost, if an hour of a worker has a price."""
+    return JobSummary.model_validate(_summary(job, cost_per_hour))
 
 
 def job_out(platform: Platform, job: Job) -> JobOut:
@@ -57,7 +58,8 @@ def job_out(platform: Platform, job: Job) -> JobOut:
                 expires_in=platform.limits.download_seconds,
                 filename=f"{job.id}.json",
             )
-    return JobOut.model_validate(_summary(job) | {"result": result, "result_url": url})
+    summary = _summary(job, platform.limits.cost_per_hour)
+    return JobOut.model_validate(summary | {"result": result, "result_url": url})
 
 
 def key_fields(key: ApiKey) -> dict[str, object]:
@@ -102,7 +104,7 @@ def delivery_out(delivery: Delivery) -> DeliveryOut:
     )
 
 
-def _summary(job: Job) -> dict[str, object]:
+def _summary(job: Job, cost_per_hour: float | None) -> dict[str, object]:
     return {
         "job_id": job.id,
         "kind": job.kind,
@@ -131,7 +133,7 @@ def _summary(job: Job) -> dict[str, object]:
         "expires_at": _time(job.expires_at),
         "error": None if job.error is None else JobErrorOut(**to_document(job.error)),
         "links": _links(job),
-        "cost": None,
+        "cost": estimated_cost(job, cost_per_hour),
     } | _of_result(job)
 
 

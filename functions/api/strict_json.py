@@ -6,8 +6,8 @@ from email.message import Message
 from typing import Any
 
 from fastapi import Request
-from pydantic_core import from_json
 
+from functions.schemas.texts import parse_json
 from shared.domain.errors import InvalidRequest
 
 
@@ -24,19 +24,6 @@ class StrictRequest(Request):
             require_json(self)
             self._parsed = parse_json(await self.body())
         return self._parsed
-
-
-def parse_json(body: bytes | str) -> Any:
-    """Parse a document.
-
-    Raises:
-        InvalidRequest: code ``invalid_json``; says where, not what.
-    """
-    try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError as exc:
-        msg = f"not valid JSON (UTF-8): {exc}"
-        raise InvalidRequest(msg, code="invalid_json") from exc
 
 
 def media_type(header: str | None) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from shared.domain.api_keys import check_tenant
 from shared.domain.job import Job, WebhookTarget
 from shared.domain.options import TranscriptionOptions
+from shared.ports.blob_store import BlobInfo
 from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import parse_upload_key, safe_name
 from shared.services.start_upload import object_arrived
@@ -36,9 +37,13 @@ class Wishes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrival:
-    """An object that has arrived under `key`; `owned` ones are erased with their job."""
+    """An object that has arrived under `key`; `owned` ones are erased with their job.
+
+    `info` is what the store said of it, where that was asked already.
+    """
 
     key: str
+    info: BlobInfo | None = None
     filename: str | None = None
     owned: bool = False
     wishes: Wishes = field(default_factory=Wishes)
@@ -57,7 +62,7 @@ def handle(platform: Platform, arrival: Arrival) -> Job | None:
     tenant = inbox_tenant(arrival.key)
     if tenant is None:
         return None
-    info = platform.blobs.stat(arrival.key)
+    info = arrival.info or platform.blobs.stat(arrival.key)
     known = platform.jobs.find_unique(object_unique_key(tenant, info))
     if known is not None:
         return known  # whatever is wished now: the object was taken, with what was wished then

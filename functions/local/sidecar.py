@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from functions.api.errors import described
-from functions.api.schemas.transcribe import TranscribeOptions
-from functions.api.submissions import submission
 from functions.intake.handle import Wishes
+from functions.intake.wishes import read_wishes as checked
 from functions.local.inbox_files import display_name, read_beside
+from functions.schemas.submit import TranscribeOptions
 from shared.domain.errors import InvalidRequest, Unavailable
-from shared.services.submission import UrlAudio
 
 _MOST_BYTES = 64 << 10
 
@@ -36,20 +32,4 @@ def read_wishes(path: Path) -> Wishes:
         return Wishes()
     if len(text) > _MOST_BYTES:
         raise InvalidRequest(f"{name} is larger than {_MOST_BYTES} bytes")
-    try:
-        fields = TranscribeOptions.model_validate_json(text)
-    except ValidationError as exc:
-        first = described(exc.errors())[0]
-        raise InvalidRequest(
-            f"{name}: {first['field']}: {first['message']}", field=first["field"]
-        ) from exc
-    # The API's own translation; tenant and audio are the dropped file's and come later.
-    asked = submission(fields, fields, tenant="", audio=UrlAudio(url=""))
-    return Wishes(
-        options=asked.options,
-        webhook=asked.webhook,
-        recording_id=asked.recording_id,
-        metadata=asked.metadata,
-        priority=asked.priority,
-        retention_seconds=asked.retention_seconds,
-    )
+    return checked(lambda: TranscribeOptions.model_validate_json(text), where=name)

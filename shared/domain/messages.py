@@ -36,10 +36,18 @@ class JobEvent:
     version: int = VERSION
 
 
-M = TypeVar("M", JobQueued, JobEvent)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryDue:
+    """A webhook is to be sent now. A hint, as `JobQueued` is."""
+
+    delivery_id: str
+    version: int = VERSION
 
 
-def encode(message: JobQueued | JobEvent) -> str:
+M = TypeVar("M", JobQueued, JobEvent, DeliveryDue)
+
+
+def encode(message: JobQueued | JobEvent | DeliveryDue) -> str:
     """Return the message as compact JSON."""
     return json.dumps(to_document(message), separators=(",", ":"), sort_keys=True)
 

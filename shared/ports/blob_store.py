@@ -10,12 +10,17 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BlobInfo:
-    """What the store knows of an object; `version` changes with its content."""
+    """What the store knows of an object; `version` changes with its content.
+
+    `metadata` is what its sender said of it, by names in lower case, where the store keeps such;
+    only `stat` tells it.
+    """
 
     key: str
     size_bytes: int
     version: str
     content_type: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

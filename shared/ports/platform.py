@@ -24,7 +24,9 @@ from shared.ports.secret_store import SecretStore
 class Limits:
     """What a deployment allows. Seconds and bytes.
 
-    `streams`: whether an answer may be sent bit by bit; AWS Lambda behind API Gateway can't.
+    - streams: whether an answer may be sent bit by bit; AWS Lambda behind API Gateway can't
+    - largest_answer_bytes: what an answer may hold; a larger one is left in the bucket. None: any
+    - cost_per_hour: what an hour of a worker costs, in whatever currency; None: nobody said
     """
 
     max_workers: int = 1
@@ -39,7 +41,9 @@ class Limits:
     inline_transcript_bytes: int = 5 << 20
     models: ModelPolicy = field(default_factory=ModelPolicy)
     default_diarizer: str = "embedded"
+    largest_answer_bytes: int | None = None
     retention_seconds: float | None = None
+    cost_per_hour: float | None = None
     streams: bool = True
     rate: RateRule = field(
         default_factory=lambda: RateRule(limit=120, window_seconds=60.0, burst=60)
@@ -61,7 +65,11 @@ class WebhookConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Platform:
-    """What every service works on."""
+    """What every service works on.
+
+    `webhook_queue` feeds the webhook function with events and with deliveries that are due; None
+    where due deliveries are looked for all the time.
+    """
 
     jobs: JobStore
     deliveries: DeliveryStore
@@ -75,6 +83,7 @@ class Platform:
     metrics: MetricsStore
     clock: Clock
     ids: IdSource
+    webhook_queue: JobQueue | None = None
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     webhooks: WebhookConfig = field(default_factory=WebhookConfig)

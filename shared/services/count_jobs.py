@@ -29,6 +29,11 @@ def count_submitted(platform: Platform) -> None:
     _add(platform, {"tamlil_jobs_submitted_total": 1.0})
 
 
+def count_refused(platform: Platform) -> None:
+    """One more job that was recorded as failed, because it could not be accepted."""
+    _add(platform, {"tamlil_jobs_submitted_total": 1.0, "tamlil_jobs_failed_total": 1.0})
+
+
 def count_delivery(platform: Platform, outcome: str) -> None:
     """One more webhook attempt: ``delivered``, ``retry``, ``failed`` or ``switched_off``."""
     _add(platform, {f'tamlil_webhook_attempts_total{{outcome="{outcome}"}}': 1.0})

@@ -12,6 +12,7 @@ from shared.domain.job import PayloadMode
 from shared.ports.delivery_store import DeliveryPage, DeliveryQuery
 from shared.ports.platform import Platform
 from shared.services.read_job import MOST_PER_PAGE
+from shared.services.send_delivery import send_delivery
 from shared.webhooks.signing import new_secret
 from shared.webhooks.url_guard import UrlPolicy, check_url
 
@@ -69,7 +70,9 @@ def redeliver_webhook(platform: Platform, *, tenant: str, delivery_id: str) -> D
     if delivery.locked_until is not None and delivery.locked_until > now:
         raise VersionConflict("the delivery is being sent right now; try again in a moment")
     platform.deliveries.switch_on(tenant, delivery.url)
-    return platform.deliveries.replace(deliveries.redeliver(delivery, now=now))
+    stored = platform.deliveries.replace(deliveries.redeliver(delivery, now=now))
+    send_delivery(platform, stored)
+    return stored
 
 
 def send_test(
@@ -89,7 +92,7 @@ def send_test(
     )
     platform.deliveries.switch_on(tenant, url)
     now = platform.clock.now()
-    return platform.deliveries.create(
+    stored = platform.deliveries.create(
         Delivery(
             id=platform.ids.new("evt"),
             tenant=tenant,
@@ -102,6 +105,8 @@ def send_test(
             next_attempt_at=now,
         )
     )
+    send_delivery(platform, stored)
+    return stored
 
 
 def _secret_name(tenant: str) -> str:

@@ -33,7 +33,10 @@ def limits(settings: Settings) -> Limits:
         inline_transcript_bytes=settings.inline_transcript_bytes,
         models=settings.model_policy,
         default_diarizer=settings.diarizer,
+        largest_answer_bytes=settings.largest_answer_bytes,
         retention_seconds=settings.retention_seconds,
+        cost_per_hour=settings.cost_per_hour,
+        streams=settings.streams,
         rate=RateRule(
             limit=settings.rate_limit,
             window_seconds=settings.rate_window_seconds,

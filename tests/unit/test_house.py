@@ -26,6 +26,7 @@ MAY_READ_ENVIRONMENT = {
     "shared/settings.py": "the one place",
     "gpu_job/engines/pyannote_loading.py": "pyannote's telemetry is switched off by its variable",
     "gpu_job/models/pull.py": "variables of pip and of the hub are not ours to name",
+    "shared/function_settings.py": "the same variables, for functions that start without pydantic",
 }
 
 #: Where a person's or a build machine's folder would show.
@@ -164,9 +165,10 @@ def _modules(node: ast.AST) -> list[str]:
 
 
 def modules() -> list[str]:
-    """Every module of the product that may be imported; ``__main__`` would run."""
+    """Every module of the product that may be imported; programs would run."""
     dotted = [name(path).removesuffix(".py").replace("/", ".") for path in sources(*PRODUCT)]
-    return [m.removesuffix(".__init__") for m in dotted if not m.endswith("__main__")]
+    programs = ("__main__", ".app")
+    return [m.removesuffix(".__init__") for m in dotted if not m.endswith(programs)]
 
 
 def test_importing_every_module_loads_no_engine_library() -> None:

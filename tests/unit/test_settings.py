@@ -126,3 +126,38 @@ def test_a_worker_is_told_its_job_and_execution(monkeypatch: pytest.MonkeyPatch)
     assert WorkerSettings() == WorkerSettings(job_id=None, execution_id=None)
     use(monkeypatch, {"TAMLIL_JOB_ID": "job_1", "TAMLIL_EXECUTION_ID": "local-1"})
     assert (WorkerSettings().job_id, WorkerSettings().execution_id) == ("job_1", "local-1")
+
+
+AWS = {"TAMLIL_PLATFORM": "aws"}
+
+
+def test_on_aws_what_nobody_sets_fits_lambda_and_a_sweep_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(monkeypatch, AWS)
+    settings = Settings()
+    assert settings.streams is False
+    assert settings.lease_seconds > 20 * settings.heartbeat_seconds
+    assert settings.redispatch_seconds >= 60
+    assert settings.default_model == "large-v3-turbo"
+    six_megabytes = 6 * 1024 * 1024
+    form_and_envelope = 300_000
+    assert settings.max_blob_bytes * 4 / 3 < settings.max_body_bytes < six_megabytes
+    assert (settings.max_multipart_bytes + form_and_envelope) * 4 / 3 < six_megabytes
+    largest = settings.largest_answer_bytes
+    assert largest is not None
+    assert 2 * largest < six_megabytes, "every character of a text may have to be escaped"
+
+
+def test_on_aws_what_somebody_sets_is_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, AWS | {"TAMLIL_LEASE_SECONDS": "90", "TAMLIL_DEVICE": "cpu"})
+    settings = Settings()
+    assert (settings.lease_seconds, settings.device) == (90.0, "cpu")
+    assert settings.default_model == "base"
+    use(monkeypatch, environment(settings))
+    assert Settings() == settings
+
+
+def test_elsewhere_the_defaults_of_aws_do_not_hold() -> None:
+    assert Settings().streams is True
+    assert Settings().largest_answer_bytes is None

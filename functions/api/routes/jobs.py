@@ -57,7 +57,9 @@ def get_jobs(
             cursor=wanted.cursor,
         ),
     )
-    return JobList(jobs=[job_summary(job) for job in page.jobs], cursor=page.cursor)
+    price = platform.limits.cost_per_hour
+    jobs = [job_summary(job, cost_per_hour=price) for job in page.jobs]
+    return JobList(jobs=jobs, cursor=page.cursor)
 
 
 @router.delete(

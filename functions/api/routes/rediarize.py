@@ -10,11 +10,11 @@ from functions.api.openapi import SECURED, problems
 from functions.api.present import accepted, job_path
 from functions.api.routes.jobs import JobId
 from functions.api.routes.transcribe import ACCEPTED, IdempotencyKey
-from functions.api.schemas.options import DiarizationArgs
 from functions.api.schemas.rediarize import RediarizeRequest
 from functions.api.schemas.transcribe import Accepted
 from functions.api.security import Caller, PlatformOf, SecuredRoute, needs
-from functions.api.submissions import webhook_target
+from functions.schemas.options import DiarizationArgs
+from functions.schemas.translate import webhook_target
 from shared.domain import options as domain
 from shared.domain.api_keys import Scope
 from shared.domain.errors import InvalidRequest

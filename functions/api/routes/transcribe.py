@@ -9,9 +9,10 @@ from fastapi import APIRouter, Header, Response
 from functions.api.forms import ReadForm, UploadForm
 from functions.api.openapi import SECURED, problems
 from functions.api.present import accepted, job_path
-from functions.api.schemas.transcribe import Accepted, TranscribeOptions, TranscribeRequest
+from functions.api.schemas.transcribe import Accepted, TranscribeRequest
 from functions.api.security import Caller, PlatformOf, SecuredRoute, needs
 from functions.api.submissions import from_body, submission
+from functions.schemas.submit import TranscribeOptions
 from shared.domain.api_keys import Scope
 from shared.ports.platform import Platform
 from shared.services.submission import BytesAudio, Submission

@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse
 
 from functions.api.openapi import SECURED, problems
 from functions.api.routes.jobs import JobId
-from functions.api.schemas.base import Model
 from functions.api.security import Caller, PlatformOf, SecuredRoute, needs
 from functions.api.transcript_content import describe_content
+from functions.schemas.base import Model
 from shared.domain.api_keys import Scope
 from shared.domain.job import Job
 from shared.formats import FORMATS, LIMITS, About, Format, RenderOptions, find_format, render

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from functions.api.schemas.base import Line200, Model, Moment, Timestamp
-from functions.api.schemas.options import OptionFields
 from functions.api.schemas.transcribe import Links
 from functions.api.schemas.transcript import TranscriptOut
+from functions.schemas.base import Line200, Model, Moment, Timestamp
+from functions.schemas.options import OptionFields
 from shared.domain.events import EventType
 from shared.domain.job import JobKind, PayloadMode, SourceKind, Stage, Status
 from shared.services.read_job import MOST_PER_PAGE
@@ -65,7 +65,10 @@ class JobSummary(Model):
     language: str | None = Field(description="Of the finished transcript.")
     timings: dict[str, float] | None = Field(description="Wall seconds by step, when completed.")
     warnings: list[str]
-    cost: float | None = Field(description="Null: this deployment knows no price of its compute.")
+    cost: float | None = Field(
+        description="Estimated from the worker's time, once the job is over, in the currency of"
+        " the deployment's price; null without a price."
+    )
     error: JobErrorOut | None
     links: Links
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from functions.api.schemas.base import TEN_YEARS, Model, Number, Timestamp
+from functions.schemas.base import TEN_YEARS, Model, Number, Timestamp
 from shared.domain.api_keys import DEFAULT_SCOPES, Scope
 
 _Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")]

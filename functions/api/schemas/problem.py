@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from functions.api.schemas.base import Model
+from functions.schemas.base import Model
 
 
 class FieldError(Model):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from functions.api.schemas.base import TEN_YEARS, Flag, Line200, Name64, Text500
-from functions.api.schemas.base import Number as _Number
-from functions.api.schemas.base import Whole as _Whole
-from functions.api.schemas.options import DiarizationArgs
-from functions.api.schemas.transcribe import WebhookFields
+from functions.schemas.base import TEN_YEARS, Flag, Line200, Name64, Text500
+from functions.schemas.base import Number as _Number
+from functions.schemas.base import Whole as _Whole
+from functions.schemas.options import DiarizationArgs
+from functions.schemas.submit import WebhookFields
 
 
 class RediarizeRequest(WebhookFields):

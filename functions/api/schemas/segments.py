@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from functions.api.schemas.base import Model
 from functions.api.schemas.jobs import JobErrorOut
 from functions.api.schemas.transcript import SegmentOut
+from functions.schemas.base import Model
 from shared.domain.job import Stage, Status
 from shared.services.read_segments import MOST_SEGMENTS
 

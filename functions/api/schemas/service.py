@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from functions.api.schemas.base import Model
+from functions.schemas.base import Model
 
 CheckResult = Literal["ok", "unavailable"]
 

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from functions.api.schemas.base import (
-    TEN_YEARS,
-    Flag,
-    Line200,
-    Model,
-    Name64,
-    Text500,
-    Timestamp,
-    UrlText,
-)
-from functions.api.schemas.base import Number as _Number
-from functions.api.schemas.base import Whole as _Whole
-from functions.api.schemas.options import OptionFields
-from shared.domain.events import EventType
-from shared.domain.job import DEFAULT_WEBHOOK_EVENTS, PayloadMode, Status
-
-SUBSCRIBABLE = tuple(event for event in EventType if event is not EventType.WEBHOOK_TEST)
-
-_Event = Annotated[
-    EventType, Field(json_schema_extra={"enum": [str(event) for event in SUBSCRIBABLE]})
-]
+from functions.schemas.base import Flag, Line200, Model, Timestamp, UrlText
+from functions.schemas.options import OptionFields
+from functions.schemas.submit import JobFields
+from shared.domain.job import Status
 
 
 class SourceFields(Model):
@@ -48,51 +31,6 @@ class SourceFields(Model):
     )
     storage_uri: UrlText | None = Field(
         default=None, description="`s3://` or `gs://`, on platforms that have buckets."
-    )
-
-
-class WebhookFields(Model):
-    """Who hears of a job."""
-
-    webhook_url: UrlText | None = Field(
-        default=None,
-        description="Gets a signed POST for each event.",
-        examples=["https://example.com/hooks/tamlil"],
-    )
-    webhook_events: list[_Event] | None = Field(
-        default=None,
-        min_length=1,
-        max_length=len(SUBSCRIBABLE),
-        description="Which events; null means " + ", ".join(DEFAULT_WEBHOOK_EVENTS) + ".",
-    )
-    webhook_mode: PayloadMode | None = Field(
-        default=None, description="`standard` (Standard Webhooks), or the flat `legacy` body."
-    )
-
-
-class JobFields(WebhookFields):
-    """What concerns the job and not the engine."""
-
-    recording_id: Line200 | None = Field(
-        default=None, description="Your own id; echoed, and a filter of GET /api/v1/jobs."
-    )
-    metadata: dict[Name64, Text500] = Field(
-        default_factory=dict,
-        max_length=16,
-        description="Up to 16 names (64 characters) with texts (500 characters); echoed.",
-        examples=[{"לקוח": "כהן", "case": "42"}],
-    )
-    enhance: dict[str, Any] | None = Field(
-        default=None, description="The second step; this deployment does not offer it yet."
-    )
-    retention_seconds: _Number | None = Field(
-        default=None,
-        gt=0,
-        le=TEN_YEARS,
-        description="Erase everything so long after the end; null is the deployment's default.",
-    )
-    priority: _Whole = Field(
-        default=0, ge=-10, le=10, description="Higher goes first, within what waits."
     )
 
 
@@ -128,10 +66,6 @@ class TranscribeRequest(SourceFields, OptionFields, JobFields):
         default=None,
         description="Source and options, nested; what is given in both places must be the same.",
     )
-
-
-class TranscribeOptions(OptionFields, JobFields):
-    """Everything but the source: with a multipart file, or with a signed upload."""
 
 
 class Links(Model):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from functions.api.schemas.base import Line80, Line200, Model, Timestamp, Whole
-from functions.api.schemas.transcribe import TranscribeOptions
+from functions.schemas.base import Line80, Line200, Model, Timestamp, Whole
+from functions.schemas.submit import TranscribeOptions
 
 
 class UploadRequest(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from functions.api.schemas.base import Model, Timestamp, UrlText
+from functions.schemas.base import Model, Timestamp, UrlText
 from shared.domain.deliveries import DeliveryStatus
 from shared.domain.events import EventType
 from shared.domain.job import PayloadMode

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.api.schemas.transcribe import TranscribeOptions
+from functions.schemas.submit import TranscribeOptions
 from shared.domain.events import EventType
 from shared.domain.job import PayloadMode, Status
 from shared.domain.options import DiarizationArgs, OutputOptions

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic.json_schema import WithJsonSchema
 
-from functions.api.schemas.base import Flag, Line80, Line200, Model, Text2000, Whole
+from functions.schemas.base import Flag, Line80, Line200, Model, Text2000, Whole
 from shared.domain.options import Accuracy, Channels, Task
 from shared.services.check_options import MOST_BEAMS, MOST_SPEAKERS
 

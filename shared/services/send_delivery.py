@@ -1,0 +1,40 @@
+"""Tell the webhook function of a delivery that is due, or soon will be."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from shared.domain.deliveries import Delivery, DeliveryStatus
+from shared.domain.errors import Unavailable
+from shared.domain.messages import DeliveryDue, encode
+from shared.ports.platform import Platform
+
+_log = logging.getLogger(__name__)
+
+#: No queue holds a message back for longer (SQS); what is due later is found by the sweep.
+LONGEST_DELAY_SECONDS = 900
+
+
+def send_delivery(platform: Platform, delivery: Delivery) -> bool:
+    """Send the message for a delivery that waits, to arrive when it is due; returns whether it did.
+
+    Nothing to do where deliveries are looked for all the time. A queue that does not answer is no
+    error: the record says when it is due, and the sweep finds it.
+    """
+    queue = platform.webhook_queue
+    if queue is None or delivery.status is not DeliveryStatus.PENDING or delivery.wake_at is None:
+        return False
+    # Rounded up: a message that comes before its time finds nothing to do, and is gone.
+    delay = max(0, math.ceil(delivery.wake_at - platform.clock.now()))
+    if delay > LONGEST_DELAY_SECONDS:
+        return False
+    try:
+        queue.send(encode(DeliveryDue(delivery_id=delivery.id)), delay_seconds=float(delay))
+    except Unavailable as exc:
+        _log.warning(
+            "queue unavailable, the sweep will send",
+            extra={"delivery_id": delivery.id, "error": exc.detail},
+        )
+        return False
+    return True
