@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench bench-transcript clean
+.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench bench-transcript build-aws clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,5 +107,25 @@ $(PEERS)/.done: bench/peers/whisperx.txt
 bench-transcript: $(VENV)/.dev models $(PEERS)/.done ## Measure transcripts against peers: speed, WER, DER
 	@$(BIN)/python -m bench --only transcript $(ARGS)
 
+# The Lambda bundles. SAM calls build-<logical id> with ARTIFACTS_DIR; iac/aws/bundles does the work.
+# It needs a Python of the runtime's version to compile with, which it looks for, and no container.
+LAMBDA_PYTHON ?= 3.13
+LAMBDA_ARCH ?= arm64
+SAM_CLI := aws-sam-cli==1.170.0
+SAM := .venv-sam
+export SAM_CLI_TELEMETRY := 0
+
+$(SAM)/.done: Makefile | $(BIN)/uv
+	@echo "Setting up the SAM command line in $(SAM) ..."
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(SAM)
+	@$(UV) pip install --quiet --python $(SAM)/bin/python $(SAM_CLI) && touch $@
+
+build-%Function: $(BIN)/uv
+	@$(BIN)/python -m iac.aws.bundles $*Function --out "$(ARTIFACTS_DIR)" --python-version $(LAMBDA_PYTHON) --architecture $(LAMBDA_ARCH)
+
+build-aws: $(SAM)/.done ## Build the Lambda functions' bundles for AWS and print their sizes
+	@$(SAM)/bin/sam build --build-in-source
+	@$(BIN)/python -m iac.aws.bundles --sizes .aws-sam/build
+
 clean: ## Remove the environment and everything that was built
-	@rm -rf $(VENV) $(PYANNOTE_VENV) $(PEERS) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*
+	@rm -rf $(VENV) $(PYANNOTE_VENV) $(PEERS) $(SAM) .aws-sam build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*

@@ -1,0 +1,1 @@
+"""Builds the Lambda functions' bundles: what each one imports, compiled, always the same bytes."""
