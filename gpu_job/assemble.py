@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from threading import Thread
+
 from gpu_job.engines.loader import EngineCache, EngineConfig
+from gpu_job.engines.versions import library_versions
 from gpu_job.engines.whisper_backend import available_cores
 from gpu_job.hearing import Engines
 from gpu_job.pipeline import TranscriptionPipeline
 from gpu_job.rediarization import PipelineByKind, RediarizationPipeline
+from gpu_job.steps.choose_model import ModelChooser
 from gpu_job.steps.decode import decode
 from gpu_job.steps.take_source import make_source_taker
+from gpu_job.warming import in_background
 from shared.domain.job import JobKind
+from shared.domain.options import TranscriptionOptions
 from shared.ports.platform import Platform
 from shared.settings import Settings
 
@@ -54,12 +61,28 @@ def pipeline_with(
             transcriber=cache.transcriber,
             fetch=cache.fetch,
             diarizer=lambda: cache.diarizer(settings.diarizer),
+            prepare=_preparer(cache, settings),
         ),
         models=settings.model_policy,
         max_seconds=settings.max_audio_seconds,
         diarizer=settings.diarizer,
         side_by_side=_side_by_side(settings),
+        libraries=library_versions(),
     )
+
+
+def _preparer(cache: EngineCache, settings: Settings) -> Callable[[TranscriptionOptions], Thread]:
+    chooser = ModelChooser(policy=settings.model_policy, load=cache.transcriber, fetch=cache.fetch)
+
+    def prepare(options: TranscriptionOptions) -> Thread:
+        loads: list[Callable[[], object]] = [
+            lambda: cache.transcriber(chooser.first(options), options.engine)
+        ]
+        if options.diarize:
+            loads.append(lambda: cache.diarizer(settings.diarizer))
+        return in_background(loads)
+
+    return prepare
 
 
 def _side_by_side(settings: Settings) -> bool:

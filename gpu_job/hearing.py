@@ -27,6 +27,7 @@ from gpu_job.steps.choose_model import Chosen, ModelChooser
 from gpu_job.steps.decode import DecodedAudio
 from gpu_job.stopwatch import Stopwatch
 from shared.domain.model_policy import ModelPolicy
+from shared.domain.options import TranscriptionOptions
 from shared.domain.saved_work import DecodingPlan, Spoken, Stretch
 
 
@@ -47,19 +48,25 @@ class Decode(Protocol):
         ...
 
 
+def _nothing(_options: TranscriptionOptions) -> None:
+    """Everything is loaded when it is needed."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Engines:
     """What the pipeline works with; each call loads a model or answers the one that is warm.
 
     `transcriber` is asked with the names of the model and the engine. Both raise
     `ModelUnavailable` when there are no weights, `WorkerError` when they don't load. `fetch` brings
-    a model's weights here, or only looks for them when told not to pull.
+    a model's weights here, or only looks for them when told not to pull. `prepare` begins to load
+    what a job with these options needs and returns at once; it raises nothing.
     """
 
     decode: Decode
     transcriber: Callable[[str, str], Transcriber]
     fetch: Callable[[str, bool], object]
     diarizer: Callable[[], Diarizer]
+    prepare: Callable[[TranscriptionOptions], object] = _nothing
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,7 +31,8 @@ class TranscriptionPipeline:
     """See `gpu_job.attempt.Pipeline`. `max_seconds` bounds the audio's length.
 
     `diarizer` is the name of the one in use. With `side_by_side` it listens while the transcriber
-    does.
+    does. `libraries` are the engine libraries' versions: what one version has begun, another does
+    not go on with.
     """
 
     take_source: SourceTaker
@@ -40,15 +41,20 @@ class TranscriptionPipeline:
     max_seconds: float
     diarizer: str = "embedded"
     side_by_side: bool = False
+    libraries: tuple[str, ...] = ()
 
     def __call__(self, held: HeldJob, folder: Path, /) -> Transcript:
         """Make the job's transcript."""
         watch = Stopwatch()
         options = held.job.options
+        if held.job.saved is None:  # else an earlier attempt may have chosen another model
+            self.engines.prepare(options)
         source = self.take_source(held, folder, watch)
         audio = self._decode(held, source, watch)
         source.unlink()  # hours of work lie ahead, and the disk may be small
-        mark = fingerprint(audio.digest, options, self.models, self.diarizer, tamlil_version())
+        mark = fingerprint(
+            audio.digest, options, self.models, self.diarizer, tamlil_version(), self.libraries
+        )
         with Checkpoints(held, mark) as checkpoints:
             hearing = Hearing(
                 engines=self.engines,

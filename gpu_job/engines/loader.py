@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +116,7 @@ DEFAULT_DIARIZER = "embedded"
 class EngineCache:
     """Holds one transcriber and one diarizer; asking for another model lets the old one go first.
 
-    Not for use from several threads at once: a worker does one job at a time.
+    May be asked from several threads at once: whoever comes second waits, and gets the same.
     """
 
     config: EngineConfig
@@ -123,6 +124,7 @@ class EngineCache:
     diarizers: Mapping[str, LoadDiarizer] = field(default_factory=lambda: DIARIZERS)
     _transcriber: tuple[str, Transcriber] | None = None
     _diarizer: tuple[str, Diarizer] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def fetch(self, model: str, pull: bool = True) -> Path:  # noqa: FBT001, FBT002 (a Callable)
         """Return a model's verified folder, pulled if need be and so told; nothing is loaded.
@@ -148,10 +150,11 @@ class EngineCache:
         if spec.kind != "whisper":
             msg = f"model {spec.name} does not transcribe; it is for {spec.kind}"
             raise UnsupportedOption(msg, field="model")
-        if self._transcriber is None or self._transcriber[0] != spec.name:
-            self._transcriber = None  # two models at once may not fit
-            self._transcriber = (spec.name, load(self.config, spec))
-        return self._transcriber[1]
+        with self._lock:
+            if self._transcriber is None or self._transcriber[0] != spec.name:
+                self._transcriber = None  # two models at once may not fit
+                self._transcriber = (spec.name, load(self.config, spec))
+            return self._transcriber[1]
 
     def diarizer(self, name: str = DEFAULT_DIARIZER) -> Diarizer:
         """Return the diarizer of that name, warm if it was the last one.
@@ -165,7 +168,8 @@ class EngineCache:
         if load is None:
             msg = f"diarizer {name!r} is not available; available: {', '.join(self.diarizers)}"
             raise UnsupportedOption(msg)
-        if self._diarizer is None or self._diarizer[0] != name:
-            self._diarizer = None
-            self._diarizer = (name, load(self.config))
-        return self._diarizer[1]
+        with self._lock:
+            if self._diarizer is None or self._diarizer[0] != name:
+                self._diarizer = None
+                self._diarizer = (name, load(self.config))
+            return self._diarizer[1]

@@ -98,6 +98,19 @@ class ModelChooser:
             name, warnings = self._for_language(code)
         return self._loaded(name, options, watch, language=known, chunks=chunks, warnings=warnings)
 
+    def first(self, options: TranscriptionOptions) -> str:
+        """The model that `choose` will load first; its weights are here, or may be pulled.
+
+        Raises:
+            UnsupportedOption: no model can do what the options ask.
+        """
+        name = self._fixed(options)
+        if name is not None:
+            return name
+        if options.language is not None:
+            return self._for_language(options.language)[0]
+        return self.policy.default
+
     def _fixed(self, options: TranscriptionOptions) -> str | None:
         """The model where no language decides: the caller's, or by the task."""
         if options.model is not None:

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-import wave
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 
-from gpu_job.steps.decode import decode
 from tests.support.embedded import Running, running_server
-from tests.support.weights import SAMPLE, models_dir, require
+from tests.support.weights import models_dir, require, sample_twice
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def audio(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The sample twice over: several batches of one chunk each."""
-    heard = decode(SAMPLE, max_seconds=60, on_progress=lambda _: None, should_stop=lambda: False)
-    samples = np.tile(heard.samples[:], 2)
-    path = tmp_path_factory.mktemp("audio") / "twice.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes((samples * 32_767).astype("<i2").tobytes())
-    return path.read_bytes()
+    """Several batches of one chunk each."""
+    return sample_twice(tmp_path_factory.mktemp("audio"))
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import os
+import wave
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gpu_job.engines.loader import EngineCache, EngineConfig
 from gpu_job.models.cache import inspect
 from gpu_job.models.pull import pull
+from gpu_job.steps.decode import decode
 from shared.domain.errors import ModelUnavailable
 from shared.models.registry import find_model
 from shared.settings import Settings
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "two_voices.flac"
+
+
+def sample_twice(folder: Path) -> bytes:
+    """The sample twice over, 83 seconds as WAV: several windows for a transcriber."""
+    heard = decode(SAMPLE, max_seconds=60, on_progress=lambda _: None, should_stop=lambda: False)
+    samples = np.tile(heard.samples[:], 2)
+    path = folder / "twice.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes((samples * 32_767).astype("<i2").tobytes())
+    return path.read_bytes()
 
 
 def models_dir() -> Path:

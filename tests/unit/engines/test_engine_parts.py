@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 from typing import get_args
@@ -128,6 +130,7 @@ def test_a_network_that_is_no_network_is_a_worker_error(tmp_path: Path) -> None:
 
 def _cache(loaded: list[str], models_dir: Path) -> EngineCache:
     def load(config: EngineConfig, model: ModelSpec) -> Transcriber:
+        time.sleep(0.05)  # long enough for others to ask meanwhile
         loaded.append(model.name)
         from gpu_job.engines.faster_whisper_engine import FasterWhisperTranscriber
 
@@ -145,6 +148,14 @@ def test_the_same_model_stays_warm_and_another_takes_its_place(tmp_path: Path) -
     assert cache.transcriber("base") is not first
     cache.transcriber("turbo")
     assert loaded == ["large-v3-turbo", "base", "large-v3-turbo"]
+
+
+def test_whoever_asks_while_a_model_loads_gets_that_one(tmp_path: Path) -> None:
+    loaded: list[str] = []
+    cache = _cache(loaded, tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: id(cache.transcriber("base")), range(8)))
+    assert (len(found), loaded) == (1, ["base"])
 
 
 def test_an_unknown_engine_or_model_is_refused(tmp_path: Path) -> None:

@@ -163,3 +163,25 @@ def test_a_translation_that_no_model_can_do_is_refused(monkeypatch: pytest.Monke
 def test_where_nobody_speaks_the_default_model_says_so() -> None:
     chosen = Shelf(heard={"und": 0.0}).choose()
     assert chosen.model == "base"
+
+
+@pytest.mark.parametrize("policy", [ASKED_FOR, HOUSE, ModelPolicy(translate="large-v3-turbo")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        TranscriptionOptions(),
+        TranscriptionOptions(language="he"),
+        TranscriptionOptions(language="yi"),
+        TranscriptionOptions(model="tiny.en"),
+        TranscriptionOptions(task=Task.TRANSLATE),
+        TranscriptionOptions(multilingual=True),
+    ],
+)
+def test_the_model_that_is_loaded_ahead_is_the_one_that_choosing_loads_first(
+    policy: ModelPolicy, options: TranscriptionOptions
+) -> None:
+    shelf = Shelf()
+    ahead = ModelChooser(policy=policy, load=shelf.load, fetch=shelf.fetch).first(options)
+    shelf.asked.clear()
+    shelf.choose(policy, options)
+    assert next(asked for asked in shelf.asked if asked.startswith("load")) == f"load {ahead}"
