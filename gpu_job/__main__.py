@@ -2,7 +2,7 @@
 
 Takes no argument and no secret on its command line: the launcher sets the deployment's settings
 (``TAMLIL_...``), the job to begin with (``TAMLIL_JOB_ID``) and the execution's name
-(``TAMLIL_EXECUTION_ID``) in the environment.
+(``TAMLIL_EXECUTION_ID``, or AWS Batch's own variables) in the environment.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def run_program(
                 pipeline=make_pipeline(settings, platform),
                 limits=worker_limits(settings),
                 name=worker_name(),
-                execution=told.execution_id,
+                execution=told.execution,
                 log_context=context,
             )
             listen(worker.terminate)

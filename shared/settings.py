@@ -182,9 +182,22 @@ def worker_environment(settings: Settings) -> dict[str, str]:
 
 
 class WorkerSettings(BaseSettings):
-    """What the launcher tells one worker."""
+    """What the launcher tells one worker; AWS Batch names executions itself, by its variables."""
 
     model_config = SettingsConfigDict(env_prefix="TAMLIL_", extra="ignore", frozen=True)
 
     job_id: str | None = None
     execution_id: str | None = None
+    batch_job_id: str | None = Field(default=None, validation_alias="AWS_BATCH_JOB_ID")
+    batch_job_attempt: int = Field(default=1, validation_alias="AWS_BATCH_JOB_ATTEMPT")
+
+    @property
+    def execution(self) -> str | None:
+        """The handle under which this process claims jobs.
+
+        Batch may start a container anew whose host was lost: ``<job>#<attempt>`` tells what the
+        first held from what the second holds.
+        """
+        if self.execution_id is not None or self.batch_job_id is None:
+            return self.execution_id
+        return f"{self.batch_job_id}#{self.batch_job_attempt}"

@@ -6,13 +6,18 @@ from typing import Protocol
 
 
 class Launcher(Protocol):
-    """Executions are named by an opaque handle that stays valid across restarts of the caller."""
+    """Executions are named by an opaque handle that stays valid across restarts of the caller.
+
+    A platform that may start an execution anew by itself (AWS Batch, whose host was lost) names
+    each start ``<handle>#<n>``, from 1; the worker claims jobs under that name.
+    """
 
     def start(self, *, job_id: str, attempt: int) -> str:
         """Start a worker that claims this job first; returns the execution's handle.
 
-        The worker's environment carries ``TAMLIL_JOB_ID`` and ``TAMLIL_EXECUTION_ID`` beside the
-        deployment's settings; no argument, no secret on the command line.
+        The worker's environment carries ``TAMLIL_JOB_ID`` and what `WorkerSettings.execution`
+        makes the handle of, beside the deployment's settings; no argument, no secret on the
+        command line.
 
         Raises:
             Unavailable: it could not be started.
@@ -22,7 +27,8 @@ class Launcher(Protocol):
     def stop(self, execution: str) -> None:
         """Ask it to end (SIGTERM), and end it if it has not within a few seconds.
 
-        Returns without waiting. One that is over, or unknown, is not an error.
+        Returns without waiting. One that is over, or unknown, is not an error. ``<handle>#<n>``
+        stops that start only, and none that came after it.
         """
         ...
 

@@ -161,3 +161,13 @@ def test_on_aws_what_somebody_sets_is_so(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_elsewhere_the_defaults_of_aws_do_not_hold() -> None:
     assert Settings().streams is True
     assert Settings().largest_answer_bytes is None
+
+
+def test_a_worker_that_batch_starts_is_named_by_job_and_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert WorkerSettings().execution is None
+    use(monkeypatch, {"AWS_BATCH_JOB_ID": "4c7599ae", "AWS_BATCH_JOB_ATTEMPT": "2"})
+    assert WorkerSettings().execution == "4c7599ae#2"
+    use(monkeypatch, {"TAMLIL_EXECUTION_ID": "local-1"})
+    assert WorkerSettings().execution == "local-1", "what the launcher says comes first"

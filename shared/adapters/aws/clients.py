@@ -62,7 +62,7 @@ class AwsClients:
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._max_attempts = max_attempts
-        self._made: dict[str, Any] = {}
+        self._made: dict[tuple[str, int | None], Any] = {}
         self._lock = threading.Lock()
 
     @property
@@ -91,26 +91,35 @@ class AwsClients:
         return cast("BatchClient", self._client("batch"))
 
     @property
+    def batch_once(self) -> BatchClient:
+        """The same, each call made once: a job that is submitted twice is two jobs."""
+        return cast("BatchClient", self._client("batch", attempts=1))
+
+    @property
     def secretsmanager(self) -> SecretsManagerClient:
         """Secrets."""
         return cast("SecretsManagerClient", self._client("secretsmanager"))
 
-    def _client(self, service: str, **config: Any) -> Any:
+    def _client(self, service: str, *, attempts: int | None = None, **config: Any) -> Any:
+        key = (service, attempts)
         with self._lock:  # making clients is not thread-safe in boto3, using them is
-            if service not in self._made:
+            if key not in self._made:
                 import boto3
                 from botocore.config import Config
 
-                self._made[service] = boto3.client(
+                self._made[key] = boto3.client(
                     cast("Any", service),
                     config=Config(
                         connect_timeout=self._connect_seconds,
                         read_timeout=self._read_seconds,
-                        retries={"mode": "standard", "total_max_attempts": self._max_attempts},
+                        retries={
+                            "mode": "standard",
+                            "total_max_attempts": attempts or self._max_attempts,
+                        },
                         **config,
                     ),
                 )
-            return self._made[service]
+            return self._made[key]
 
 
 def error_code(error: Exception) -> str:
