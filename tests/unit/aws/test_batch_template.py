@@ -21,6 +21,7 @@ GIVEN = {
     "JobsQueueArn": "arn:aws:sqs:eu-west-1:123456789012:jobs",
     "DeadLetterQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead",
     "WebhookQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/webhooks",
+    "WebhookDeadLetterQueueUrl": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-hooks",
     "EventBusName": "tamlil-events",
 }
 
@@ -151,3 +152,11 @@ def test_only_this_accounts_tasks_take_the_workers_roles(role: str) -> None:
 
 def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def test_the_parent_learns_what_it_needs() -> None:
+    physical = {"JobDefinition": "arn:aws:batch:eu-west-1:123456789012:job-definition/worker:3"}
+    found = Stack(template=load_template(FILE), given=GIVEN, physical=physical).outputs()
+    assert found["Definition"] == "worker:3"
+    assert found["QueueArn"] == "<JobQueue>"
+    assert found["RepositoryUri"] == "<Repository.RepositoryUri>"
