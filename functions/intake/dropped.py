@@ -7,12 +7,16 @@ object. News of an object that is gone again, or is none of a caller's, comes to
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from urllib.parse import unquote_plus
 
-from functions.events import ObjectCreated
+from functions.events import ObjectCreated, read_event
 from functions.intake.handle import Arrival, Wishes, handle, inbox_tenant
+from functions.observability.emit import MetricsLog
+from functions.observability.metrics import OBJECTS
 from shared.domain.api_keys import check_tenant
 from shared.domain.errors import InvalidRequest, NotFound, TamlilError, Unavailable
 from shared.domain.job import Job, WebhookTarget
@@ -39,6 +43,23 @@ class Taken:
 
     outcome: Outcome
     job: Job | None = None
+
+
+def handle_event(platform: Platform, event: Mapping[str, Any], *, metrics: MetricsLog) -> None:
+    """What the bucket has sent.
+
+    Raises:
+        InvalidRequest: something else; it belongs into the dead-letter queue.
+        Unavailable: a store did not answer; the event should come again.
+    """
+    created = read_event(event)
+    if not isinstance(created, ObjectCreated):
+        raise InvalidRequest("not an event of the bucket", code="invalid_message")
+    taken = take_object(platform, created)
+    metrics.add(OBJECTS, dimensions={"outcome": taken.outcome.value})
+    if taken.job is not None:
+        extra = {"job_id": taken.job.id, "tenant": taken.job.tenant, "reason": created.reason}
+        _log.info("object %s", taken.outcome, extra=extra)
 
 
 def take_object(platform: Platform, created: ObjectCreated) -> Taken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 from aws_lambda_powertools.metrics import EphemeralMetrics
@@ -15,12 +16,13 @@ class MetricsLog:
     """Collects values; `flush` writes one line for each set of dimensions.
 
     A value that is not written because the process dies is lost: metrics are for graphs and
-    alarms, records are for truth.
+    alarms, records are for truth. Any thread may add.
     """
 
     def __init__(self, deployment: str) -> None:
         self._deployment = deployment
         self._lines: dict[_Dimensions, EphemeralMetrics] = {}
+        self._lock = threading.Lock()
 
     def add(
         self, metric: Metric, value: float = 1.0, dimensions: Mapping[str, str] | None = None
@@ -38,13 +40,15 @@ class MetricsLog:
             if named not in metric.dimensions[name]:
                 msg = f"{metric.name} knows no {name} {named!r}"
                 raise ValueError(msg)
-        self._line(tuple(sorted(given.items()))).add_metric(
-            name=metric.name, unit=metric.unit.value, value=value
-        )
+        with self._lock:
+            self._line(tuple(sorted(given.items()))).add_metric(
+                name=metric.name, unit=metric.unit.value, value=value
+            )
 
     def flush(self) -> None:
         """Write what was collected since the last time."""
-        lines, self._lines = self._lines, {}
+        with self._lock:
+            lines, self._lines = self._lines, {}
         for line in lines.values():
             if line.metric_set:  # the library writes by itself when a line is full
                 line.flush_metrics()

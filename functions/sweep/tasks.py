@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from functions.events import BatchJobChanged
+from functions.events import BatchJobChanged, Tick, read_event
 from functions.observability.emit import MetricsLog
+from functions.observability.logs import in_hand
 from functions.observability.metrics import (
     GPU_JOB_FAILURES,
     GPU_JOB_STARTS,
@@ -18,7 +20,7 @@ from functions.observability.metrics import (
 from functions.sweep.due_deliveries import send_due
 from functions.sweep.gauges import count_state
 from functions.sweep.handle import handle, handle_ended
-from shared.domain.errors import Unavailable
+from shared.domain.errors import InvalidRequest, Unavailable
 from shared.ports.platform import Platform
 
 _log = logging.getLogger(__name__)
@@ -27,6 +29,29 @@ _ROUND = 100  # the service's own; a full round means that there is more
 #: Seconds of the invocation that mending leaves to what follows, and sending to the gauges.
 _AFTER_MENDING = 20.0
 _AFTER_SENDING = 10.0
+
+
+def handle_event(
+    platform: Platform,
+    event: Mapping[str, Any],
+    *,
+    metrics: MetricsLog,
+    time_left: Callable[[], float],
+) -> None:
+    """What the schedule or Batch has sent.
+
+    Raises:
+        InvalidRequest: neither; it belongs into the dead-letter queue.
+        Unavailable: the store did not answer; the event comes again.
+    """
+    found = read_event(event)
+    if isinstance(found, BatchJobChanged):
+        with in_hand(batch_job_id=found.job_id):
+            handle_change(platform, found, metrics=metrics)
+    elif isinstance(found, Tick):
+        handle_tick(platform, metrics=metrics, time_left=time_left)
+    else:
+        raise InvalidRequest("not an event of the sweep function", code="invalid_message")
 
 
 def handle_tick(platform: Platform, *, metrics: MetricsLog, time_left: Callable[[], float]) -> None:

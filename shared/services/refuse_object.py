@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from shared.domain import lifecycle
 from shared.domain.errors import TamlilError
-from shared.domain.job import Job, JobError, Source, SourceKind, Status, WebhookTarget
+from shared.domain.job import (
+    Job,
+    JobError,
+    Source,
+    SourceKind,
+    Status,
+    WebhookTarget,
+    unique_key,
+)
 from shared.ports.blob_store import BlobInfo
 from shared.ports.platform import Platform
 from shared.services.count_jobs import count_refused
-from shared.services.take_audio import object_unique_key
 from shared.services.update_job import publish_quietly
 
 
@@ -22,7 +32,9 @@ def refuse_object(
     webhook: WebhookTarget | None = None,
     recording_id: str | None = None,
 ) -> Job:
-    """Record the refusal once for this version of the object; a later version is another matter.
+    """Record the refusal once for this version of the object and what its metadata asks.
+
+    The object may still be taken, when it comes again with other wishes.
 
     Pending and failed are one write: no worker ever sees it. The object stays where it is, and
     goes with the job when that is erased.
@@ -47,7 +59,7 @@ def refuse_object(
         webhook=webhook,
         recording_id=recording_id,
         retention_seconds=platform.limits.retention_seconds,
-        unique_keys=(object_unique_key(tenant, info),),
+        unique_keys=(_refusal_key(tenant, info),),
         max_attempts=platform.limits.max_attempts,
     )
     queued = lifecycle.submitted(job, timing=platform.timing)
@@ -58,3 +70,9 @@ def refuse_object(
         return stored
     count_refused(platform)
     return publish_quietly(platform, stored)
+
+
+def _refusal_key(tenant: str, info: BlobInfo) -> str:
+    asked = json.dumps(dict(info.metadata), sort_keys=True)
+    wishes = hashlib.sha256(asked.encode()).hexdigest()[:32]
+    return unique_key("refused", tenant, f"{info.key}#{info.version}#{wishes}")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from shared.ports.platform import Platform
-from shared.settings import Settings
+if TYPE_CHECKING:  # a function on AWS imports what is below without loading pydantic
+    from shared.ports.platform import Platform
+    from shared.settings import Settings
 
 
 @contextmanager
