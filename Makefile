@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench bench-transcript build-aws clean
+.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench bench-transcript build-aws monitoring clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -122,6 +122,9 @@ $(SAM)/.done: Makefile | $(BIN)/uv
 
 build-%Function: $(BIN)/uv
 	@$(BIN)/python -m iac.aws.bundles $*Function --out "$(ARTIFACTS_DIR)" --python-version $(LAMBDA_PYTHON) --architecture $(LAMBDA_ARCH)
+
+monitoring: $(VENV)/.dev ## Make the dashboard and the alarms for AWS anew (iac/aws/monitoring.yaml)
+	@$(BIN)/python -m iac.aws.monitoring
 
 build-aws: $(SAM)/.done ## Build the Lambda functions' bundles for AWS and print their sizes
 	@$(SAM)/bin/sam build --build-in-source

@@ -1,0 +1,1 @@
+"""Dashboard and alarms, made from the metrics that the code defines: `iac/aws/monitoring.yaml`."""
