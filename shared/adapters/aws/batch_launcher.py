@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 #: Seconds for which a listing is used again, and after which one surely shows what was submitted.
 LISTING_SECONDS = 2.0
-LISTING_LAG_SECONDS = 15.0
+LISTING_LAG_SECONDS = 10.0
 #: Submissions at most, after how many seconds no other one is begun, and what the waits before
 #: them grow from (seconds; they double, with jitter).
 SUBMISSIONS = 4
