@@ -23,7 +23,8 @@ JOB_EVENTS = "tamlil"
 #: Batch tells of an attempt that ended (a lost host) also while the job goes on with the next one.
 _ENDED = frozenset({"SUCCEEDED", "FAILED"})
 _RUNNING = "RUNNING"
-_SCHEDULERS = frozenset({"aws.scheduler", "aws.events"})
+#: What the schedule sends: the event of `template.yaml`, or the schedulers' own.
+_SCHEDULERS = frozenset({"tamlil.schedule", "aws.scheduler", "aws.events"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,7 +23,7 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "color_message",
 }
 #: They log each request with its whole URL, or each step of their own.
-_TALKATIVE = ("httpx", "httpcore", "faster_whisper", "libav", "huggingface_hub")
+_TALKATIVE = ("httpx", "httpcore", "faster_whisper", "libav", "huggingface_hub", "mangum")
 
 
 @dataclass

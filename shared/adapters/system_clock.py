@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from ulid import ULID
-
 
 class SystemClock:
     """Wall-clock time of this machine."""
@@ -20,4 +18,6 @@ class UlidSource:
 
     def new(self, prefix: str) -> str:
         """``<prefix>_<26 lower-case characters>``; lower case so that ids can be object keys."""
+        from ulid import ULID  # not every function makes ids
+
         return f"{prefix}_{str(ULID()).lower()}"

@@ -30,6 +30,11 @@ def transcript_key(job: Job) -> str:
     return f"{job_prefix(job.tenant, job.id)}/attempt-{job.attempt}/transcript.json"
 
 
+def rendering_key(job: Job, digest: str, extension: str) -> str:
+    """A rendering of the transcript that is too large for an answer, by its content."""
+    return f"{job_prefix(job.tenant, job.id)}/renderings/{digest}.{extension}"
+
+
 def parts_prefix(job: Job, attempt: int) -> str:
     """The parts that this attempt saved."""
     return f"{job_prefix(job.tenant, job.id)}/attempt-{attempt}/parts"

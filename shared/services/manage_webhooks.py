@@ -14,7 +14,7 @@ from shared.ports.platform import Platform
 from shared.services.read_job import MOST_PER_PAGE
 from shared.services.send_delivery import send_delivery
 from shared.webhooks.signing import new_secret
-from shared.webhooks.url_guard import UrlPolicy, check_url
+from shared.webhooks.url_policy import UrlPolicy, check_url
 
 
 def signing_secrets(platform: Platform, tenant: str) -> Sequence[str]:

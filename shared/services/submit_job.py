@@ -18,7 +18,7 @@ from shared.services.start_upload import start_upload
 from shared.services.submission import Submission, UrlAudio
 from shared.services.take_audio import Intake, take_audio
 from shared.services.update_job import publish_quietly
-from shared.webhooks.url_guard import UrlPolicy, check_url
+from shared.webhooks.url_policy import UrlPolicy, check_url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

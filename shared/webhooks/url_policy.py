@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import ip_network
-
-import httpx
+from typing import TYPE_CHECKING
 
 from shared.domain.errors import UrlRefused
 from shared.webhooks.addresses import Address, Reach, classify, parse_host
+
+if TYPE_CHECKING:  # its import takes as long as a small function's start; most need no URL
+    import httpx
 
 MAX_URL_LENGTH = 2048
 
@@ -85,6 +87,8 @@ def check_url(url: str | httpx.URL, policy: UrlPolicy) -> None:
         UrlRefused: too long, malformed, other scheme, user name or password, no host, a port or
             a literal address that is not allowed.
     """
+    import httpx
+
     if len(str(url)) > MAX_URL_LENGTH:
         _refuse(f"url is longer than {MAX_URL_LENGTH} characters")
     try:
@@ -105,6 +109,8 @@ def check_url(url: str | httpx.URL, policy: UrlPolicy) -> None:
 
 def display_url(url: str | httpx.URL) -> str:
     """Scheme, host and path for messages: query and user name may be credentials."""
+    import httpx
+
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:

@@ -17,7 +17,7 @@ from shared.ports.rate_limiter import RateDecision, RateRule
 _log = logging.getLogger(__name__)
 
 #: A caller's own request id is taken over when it is harmless in logs and headers.
-_SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SANE_ID = re.compile(r"[A-Za-z0-9._:=-]{1,128}")
 
 
 class RequestContext:

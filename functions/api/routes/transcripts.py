@@ -17,6 +17,7 @@ from functions.schemas.base import Model
 from shared.domain.api_keys import Scope
 from shared.domain.job import Job
 from shared.formats import FORMATS, LIMITS, About, Format, RenderOptions, find_format, render
+from shared.services.leave_rendering import leave_rendering
 from shared.services.read_job import read_job, read_transcript, require_result
 
 router = APIRouter(tags=["jobs"], route_class=SecuredRoute)
@@ -83,7 +84,7 @@ class Rendering(Model):
 def get_transcript(
     job_id: JobId, wanted: Annotated[Rendering, Query()], platform: PlatformOf, caller: Caller
 ) -> Response:
-    """Of a completed job. Large JSON is answered with 303 to a signed URL."""
+    """Of a completed job. What is too large for an answer is answered with 303 to a signed URL."""
     job = read_job(platform, tenant=caller.tenant, job_id=job_id)
     key = require_result(job)
     form = find_format(wanted.format)
@@ -95,18 +96,21 @@ def get_transcript(
         seconds = platform.limits.download_seconds
         url = platform.blobs.sign_download(key, expires_in=seconds, filename=f"{job.id}.json")
         return RedirectResponse(url, status_code=303)
-    return _file(render(read_transcript(platform, job), form.name, options), form, job)
+    content = render(read_transcript(platform, job), form.name, options)
+    most = platform.limits.largest_answer_bytes
+    if most is not None and len(content) > most:
+        media_type = _content_type(form)
+        url = leave_rendering(
+            platform, job, content, extension=form.extension, content_type=media_type
+        )
+        return RedirectResponse(url, status_code=303)
+    headers = {"Content-Type": _content_type(form), "Content-Disposition": _disposition(job, form)}
+    return Response(content, headers=headers)
 
 
-def _file(content: bytes, form: Format, job: Job) -> Response:
+def _content_type(form: Format) -> str:
     plain = form.binary or form.media_type == "application/json"
-    return Response(
-        content,
-        headers={
-            "Content-Type": form.media_type + ("" if plain else "; charset=utf-8"),
-            "Content-Disposition": _disposition(job, form),
-        },
-    )
+    return form.media_type + ("" if plain else "; charset=utf-8")
 
 
 def _disposition(job: Job, form: Format) -> str:
