@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.aws.support.ministack import REGION, Ministack
+from tests.aws.support.ministack import Ministack
 from tests.aws.support.programs import ROOT, TRANSLATOR, machine_environment, need
-
+from tests.support.fake_batch_jobs import REGION
 
 TEMPLATE = ROOT / "template.yaml"
 NAME = "tamlil-test"

@@ -12,22 +12,22 @@ What it does not model, as far as it matters here (read in its source, version 1
 
 from __future__ import annotations
 
+import ssl
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import httpx
 
 from tests.aws.support.programs import MINISTACK, free_port, machine_environment, need
+from tests.support.fake_batch_jobs import ACCOUNT, REGION
 
-
-#: Also those of the fake Batch.
-ACCOUNT, REGION = "123456789012", "eu-west-1"
 _START_SECONDS, _STOP_SECONDS = 60.0, 15.0
 
 
@@ -59,11 +59,19 @@ class Ministack:
     url: str
     certificate: Path
     log: Path
+    _made: dict[tuple[str, Keys], Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, service: str, keys: Keys = OWNER) -> Any:
-        """A client of the real SDK."""
+        """A client of the real SDK, made once; any thread may use it."""
+        with self._lock:
+            if (service, keys) not in self._made:
+                self._made[service, keys] = self._make(service, keys)
+            return self._made[service, keys]
+
+    def _make(self, service: str, keys: Keys) -> Any:
         return boto3.client(
-            service,  # type: ignore[call-overload] - any of its hundreds
+            cast("Any", service),
             endpoint_url=self.url,
             region_name=REGION,
             verify=str(self.certificate),
@@ -71,6 +79,15 @@ class Ministack:
             aws_secret_access_key=keys.secret_key,
             aws_session_token=keys.token,
         )
+
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._made.values():
+            client.close()
+
+    def trust(self) -> ssl.SSLContext:
+        """What an HTTP client has to trust."""
+        return ssl.create_default_context(cafile=self.certificate)
 
     def assume(self, role: str) -> Keys:
         """Credentials of a role, by its ARN, as the service that it trusts would get them."""
@@ -125,6 +142,7 @@ def run_ministack(folder: Path, variables: Mapping[str, str]) -> Iterator[Minist
         _wait_until_ready(process, cloud)
         yield cloud
     finally:
+        cloud.close()
         _end(process)
 
 
@@ -132,15 +150,20 @@ def _wait_until_ready(process: subprocess.Popen[bytes], cloud: Ministack) -> Non
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         assert process.poll() is None, cloud.log.read_text(encoding="utf-8")
-        if cloud.certificate.exists():
-            try:
-                httpx.get(f"{cloud.url}/_ministack/health", verify=str(cloud.certificate))
-            except httpx.TransportError:
-                pass
-            else:
-                return
+        if _answers(cloud):
+            return
         time.sleep(0.05)
     raise AssertionError(cloud.log.read_text(encoding="utf-8"))
+
+
+def _answers(cloud: Ministack) -> bool:
+    if not cloud.certificate.exists():
+        return False
+    try:
+        httpx.get(f"{cloud.url}/_ministack/health", verify=cloud.trust())
+    except (httpx.TransportError, ssl.SSLError):  # not listening yet, or still writing its file
+        return False
+    return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,8 +1,8 @@
 """``python translate.py TEMPLATE REGION``: SAM's template as CloudFormation, on standard output.
 
 Standard input holds, as JSON, where the code of each function lies: logical ids to
-``{"Bucket": …, "Key": …}``; the translator wants it in a bucket, where `sam deploy` puts it. It runs
-in an environment of its own, for the translator asks for an older pydantic than the product's.
+``{"Bucket": …, "Key": …}``; the translator wants it in a bucket, where `sam deploy` puts it. This
+runs in an environment of its own: the translator asks for an older pydantic than the product's.
 """
 
 from __future__ import annotations

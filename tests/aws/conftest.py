@@ -1,0 +1,66 @@
+"""One deployment for the whole session: it takes seconds to make, and tenants keep tests apart."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.aws.support.client import Tenant
+from tests.aws.support.programs import ROOT
+from tests.aws.support.sounds import Sounds
+from tests.aws.support.stack import Stack, run_stack
+from tests.support.file_server import FileServer, file_server
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that lies here needs the programs that `make test-aws` sets up."""
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            item.add_marker(pytest.mark.aws)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with run_stack(tmp_path_factory.mktemp("aws")) as found:
+        yield found
+
+
+@pytest.fixture
+def tenant(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Tenant]:
+    """A tenant of this test's own, with a key that the command line made."""
+    name = f"tenant-{abs(hash(request.node.nodeid)) % 10**9}"
+    with Tenant(stack=stack, name=name, token=make_key(stack, name)) as found:
+        yield found
+
+
+def make_key(stack: Stack, tenant: str, *scopes: str) -> str:
+    """Make an API key with `tamlil keys create` against the stack."""
+    program = Path(sys.executable).with_name("tamlil")
+    chosen = scopes or ("jobs:write", "jobs:read", "webhooks", "admin")
+    options = [part for scope in chosen for part in ("--scope", scope)]
+    done = subprocess.run(
+        [program, "keys", "create", "--tenant", tenant, "--json", *options],
+        env=stack.variables(), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return str(json.loads(done.stdout)["token"])
+
+
+@pytest.fixture(scope="session")
+def sounds() -> Sounds:
+    return Sounds()
+
+
+@pytest.fixture(scope="session")
+def audio(sounds: Sounds) -> Iterator[FileServer]:
+    """URLs: `/dialog.flac`, 42 seconds of two voices, and `/short.wav`, one sentence."""
+    with file_server() as server:
+        server.files |= {"/dialog.flac": sounds.dialog, "/short.wav": sounds.short}
+        yield server

@@ -1,0 +1,71 @@
+"""From each door to the transcript and the webhook, on the built and deployed stack."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+
+from tamlil.receiver import WebhookReceiver
+from tests.aws.support.client import Tenant, wait_for
+from tests.aws.support.sounds import Sounds
+from tests.support.file_server import FileServer
+
+
+def test_a_url_becomes_a_transcript_with_speakers_and_a_signed_webhook(
+    tenant: Tenant, audio: FileServer
+) -> None:
+    with WebhookReceiver() as receiver:
+        job_id = tenant.submit(
+            f"{audio.url}/dialog.flac", diarize=True, webhook_url=receiver.url, metadata={"a": "b"}
+        )
+        job = tenant.completed(job_id)
+        transcript = tenant.transcript(job_id)
+        assert "printing" in transcript["text"].lower()
+        assert len(transcript["speakers"]) == 2
+        assert 41 < job["audio_seconds"] < 43
+        webhook = receiver.wait(30)
+        assert webhook is not None
+        told = tenant.verify(webhook)
+        assert told["type"] == "transcription.completed"
+        assert (told["data"]["job_id"], told["data"]["metadata"]) == (job_id, {"a": "b"})
+        wait_for(lambda: tenant.deliveries()[0]["status"] == "delivered")
+        assert receiver.wait(1) is None, "one event, one webhook"
+
+
+def test_a_signed_upload_starts_its_job(tenant: Tenant, sounds: Sounds) -> None:
+    answer = tenant.http.post(
+        "/api/v1/uploads",
+        json={"size_bytes": len(sounds.short), "transcribe": {"language": "en"}},
+    )
+    assert answer.status_code == 201, answer.text
+    signed = answer.json()
+    assert tenant.job(signed["job_id"])["status"] == "awaiting_upload"
+    trusted = tenant.stack.cloud.trust()
+    sent = httpx.request(
+        signed["method"], signed["url"], data=signed["fields"], headers=signed["headers"],
+        files={"file": sounds.short}, verify=trusted,
+    )  # fmt: skip
+    assert sent.status_code in (200, 201, 204), sent.text
+    tenant.completed(signed["job_id"])
+    assert tenant.transcript(signed["job_id"])["text"]
+
+
+def test_a_dropped_file_with_options_becomes_a_transcript_and_a_webhook(
+    tenant: Tenant, sounds: Sounds
+) -> None:
+    with WebhookReceiver() as receiver:
+        options = {"diarize": True, "language": "en", "webhook_url": receiver.url}
+        tenant.stack.cloud.client("s3").put_object(
+            Bucket=tenant.stack.deployed.names["Bucket"],
+            Key=f"tenants/{tenant.name}/inbox/calls/monday 1.flac",
+            Body=sounds.dialog,
+            Metadata={"tamlil": json.dumps(options), "tamlil-recording-id": "call 1"},
+        )
+        (job,) = wait_for(tenant.jobs, seconds=30)
+        done = tenant.completed(job["job_id"])
+        assert done["recording_id"] == "call 1"
+        assert len(tenant.transcript(job["job_id"])["speakers"]) == 2
+        webhook = receiver.wait(30)
+        assert webhook is not None
+        assert tenant.verify(webhook)["data"]["recording_id"] == "call 1"

@@ -1,0 +1,60 @@
+"""Each role as it was deployed: what it may, it may; all else that is tried is denied.
+
+A denial is IAM's, enforced by ministack: with the credentials of an assumed role, signed.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.aws.support.attempts import ATTEMPTS, allowed, caller
+from tests.aws.support.stack import Stack
+
+_RECORDS = {"read records", "write records", "delete records"}
+MAY = {
+    "ApiRole": _RECORDS
+    | {
+        "delete objects",
+        "list the bucket",
+        "publish events",
+        "read audio",
+        "read secrets",
+        "send jobs",
+        "terminate workers",
+        "write objects",
+    },
+    "IntakeRole": _RECORDS | {"list the bucket", "publish events", "read audio", "send jobs"},
+    "DispatchRole": _RECORDS | {"publish events", "submit workers"},
+    "WebhookRole": _RECORDS | {"list the bucket", "read audio", "read secrets"},
+    "SweepRole": _RECORDS
+    | {
+        "delete objects",
+        "list the bucket",
+        "publish events",
+        "read audio",
+        "send jobs",
+        "terminate workers",
+        "write objects",
+    },
+}
+WORKER_MAY = {
+    "delete objects",
+    "list the bucket",
+    "publish events",
+    "read audio",
+    "read records",
+    "send jobs",
+    "write objects",
+    "write records",
+}
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_a_function_may_what_it_needs_and_nothing_else(stack: Stack, role: str) -> None:
+    call = caller(stack, stack.role(role))
+    assert {attempt for attempt in ATTEMPTS if allowed(call, attempt)} == MAY[role]
+
+
+def test_a_worker_may_what_it_needs_and_nothing_else(stack: Stack) -> None:
+    call = caller(stack, stack.job_role)
+    assert {attempt for attempt in ATTEMPTS if allowed(call, attempt)} == WORKER_MAY
