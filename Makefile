@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench bench-transcript build-aws monitoring clean
+.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench bench-transcript build-aws monitoring build-aws-here aws-tools test-aws test-aws-slow clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,10 +65,10 @@ models: $(VENV)/.run ## Pull the default model weights (checked by hash)
 test: check models test-quick ## Check, then all quick tests with branch coverage
 
 test-quick: $(VENV)/.dev models
-	@$(BIN)/pytest -n auto --dist worksteal -m "not slow" --cov --cov-report=term
+	@$(BIN)/pytest -n auto --dist worksteal -m "not slow and not aws" --cov --cov-report=term
 
 test-slow: $(VENV)/.dev models ## The quick tests and the slow ones
-	@$(BIN)/pytest -n auto --dist worksteal
+	@$(BIN)/pytest -n auto --dist worksteal -m "not aws"
 
 # The pyannote diarizer's real library needs torch, which nothing else here does: an environment of
 # its own. Torch comes by pip, which takes a CPU build where its configuration offers one.
@@ -130,5 +130,36 @@ build-aws: $(SAM)/.done ## Build the Lambda functions' bundles for AWS and print
 	@$(SAM)/bin/sam build --build-in-source
 	@$(BIN)/python -m iac.aws.bundles --sizes .aws-sam/build
 
+# The deployed stack on ministack, a cloud on loopback (tests/aws). It runs functions with its own
+# Python and packages: the runtime's version, and nothing but what the Lambda runtime has.
+MINISTACK := .venv-ministack
+MINISTACK_PACKAGES := ministack==1.5.33 boto3==1.43.106
+MICROBURST := .venv-microburst
+MICROBURST_PACKAGES := microburst==0.10.0
+BUNDLES_HERE := build/aws-here
+
+$(MINISTACK)/.done: Makefile | $(VENV)/.dev
+	@echo "Setting up ministack in $(MINISTACK) ..."
+	@python=$$($(BIN)/python -c 'from iac.aws.bundles.pythons import find_python as f; print(f("$(LAMBDA_PYTHON)"))') && \
+	  $(UV) venv --quiet --clear --python "$$python" $(MINISTACK)
+	@$(UV) pip install --quiet --python $(MINISTACK)/bin/python $(MINISTACK_PACKAGES) && touch $@
+
+$(MICROBURST)/.done: Makefile | $(BIN)/uv
+	@echo "Setting up microburst in $(MICROBURST) ..."
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(MICROBURST)
+	@$(UV) pip install --quiet --python $(MICROBURST)/bin/python $(MICROBURST_PACKAGES) && touch $@
+
+build-aws-here: $(VENV)/.dev ## Build the Lambda functions' bundles for this machine's CPU
+	@$(BIN)/python -m iac.aws.bundles --out $(BUNDLES_HERE) --python-version $(LAMBDA_PYTHON) \
+	  --architecture $$(uname -m | sed 's/aarch64/arm64/')
+
+aws-tools: $(MINISTACK)/.done $(MICROBURST)/.done $(SAM)/.done
+
+test-aws: aws-tools models build-aws-here ## Test the built functions, deployed on a cloud on loopback
+	@$(BIN)/pytest -n 0 -m "aws and not slow" tests/aws
+
+test-aws-slow: aws-tools models build-aws-here ## The same, and the slow ones
+	@$(BIN)/pytest -n 0 -m aws tests/aws
+
 clean: ## Remove the environment and everything that was built
-	@rm -rf $(VENV) $(PYANNOTE_VENV) $(PEERS) $(SAM) .aws-sam build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*
+	@rm -rf $(VENV) $(PYANNOTE_VENV) $(PEERS) $(SAM) $(MINISTACK) $(MICROBURST) .aws-sam build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*

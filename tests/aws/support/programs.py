@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 #: Set up by `make test-aws`; see the Makefile.
 MINISTACK = ROOT / ".venv-ministack" / "bin" / "ministack"
-MICROBURST = ROOT / ".venv-aws-tools" / "bin" / "microburst"
-TRANSLATOR = ROOT / ".venv-aws-tools" / "bin" / "python"
+MICROBURST = ROOT / ".venv-microburst" / "bin" / "microburst"
+TRANSLATOR = ROOT / ".venv-sam" / "bin" / "python"
 #: The bundles for this machine's CPU, made by `make build-aws-here`.
 BUNDLES = ROOT / "build" / "aws-here"
 

@@ -41,7 +41,8 @@ class Sounds:
     def _samples(self) -> NDArray[np.int16]:
         with av.open(str(_SAMPLE)) as container:
             frames: list[Any] = [frame.to_ndarray() for frame in container.decode(audio=0)]
-        return np.concatenate(frames, axis=1)[0].astype(np.int16)
+        samples: NDArray[np.int16] = np.concatenate(frames, axis=1)[0].astype(np.int16)
+        return samples
 
 
 def _wav(samples: NDArray[np.int16]) -> bytes:

@@ -29,6 +29,8 @@ from tests.support.fake_batch_jobs import ACCOUNT
 
 #: What the functions and the workers get besides the template's: tests' servers are on loopback.
 FUNCTION_VARIABLES = {"TAMLIL_ALLOW_LOOPBACK_URLS": "true"}
+#: Models for a CPU; no dashboard and alarms, for ministack knows no alarms of metric math.
+GIVEN = PARAMETERS | {"DefaultModel": "base", "Diarizer": "embedded", "Monitoring": "false"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +103,7 @@ def run_stack(
         with run_ministack(folder / "ministack", own) as cloud:
             clouds.append(cloud)
             code = upload_code(cloud, bundles)
-            given = PARAMETERS | {"DefaultModel": "base", "Diarizer": "embedded"}
-            deployed = deploy(cloud, translate(TEMPLATE, code), given)
+            deployed = deploy(cloud, translate(TEMPLATE, code), GIVEN)
             nested = template_parameters(deployed)
             role = make_role(cloud, nested)
             register(batch, nested)

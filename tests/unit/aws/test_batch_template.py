@@ -138,9 +138,17 @@ def test_other_buckets_may_be_read_only() -> None:
 
 
 def test_a_worker_can_not_change_the_weights_that_it_reads() -> None:
-    denied = statements("JobRole", stack(ModelsPrefix="models"))["WeightsStay"]
-    assert denied["Effect"] == "Deny"
-    assert denied["Resource"] == "arn:aws:s3:::tamlil-audio/models/*"
+    found = statements("JobRole", stack(ModelsPrefix="models"))
+    read = found["Weights"]
+    assert (read["Effect"], read["Action"]) == ("Allow", "s3:GetObject")
+    assert read["Resource"] == "arn:aws:s3:::tamlil-audio/models/*"
+    assert found["Objects"]["Resource"] == "arn:aws:s3:::tamlil-audio/tenants/*"
+
+
+def test_a_worker_uses_the_key_through_table_and_bucket_only() -> None:
+    key = statements("JobRole", stack(KmsKeyArn="arn:aws:kms:eu-west-1:123456789012:key/1"))["Key"]
+    services = key["Condition"]["StringEquals"]["kms:ViaService"]
+    assert services == ["dynamodb.eu-west-1.amazonaws.com", "s3.eu-west-1.amazonaws.com"]
 
 
 @pytest.mark.parametrize("role", ["ExecutionRole", "JobRole"])
