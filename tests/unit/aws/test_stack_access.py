@@ -53,6 +53,8 @@ MAY: dict[str, dict[str, set[str]]] = {
         "secretsmanager:UpdateSecretVersionStage": {"secrets"},
     },
     "IntakeFunction": {
+        "s3:DeleteObject": {"uploads"},
+        "s3:DeleteObjectVersion": {"uploads"},
         "s3:GetObject": {"tenants"},
         "s3:ListBucket": {"bucket"},
         "sqs:SendMessage": {"JobsQueue", "FailedEventsQueue"},
@@ -111,6 +113,7 @@ COMMON = {
 _NAMES = {
     "<Bucket.Arn>": "bucket",
     "<Bucket.Arn>/tenants/*": "tenants",
+    "<Bucket.Arn>/tenants/*/uploads/*": "uploads",
     "<Bucket.Arn>/health/ready": "readiness",
     "arn:aws:s3:::archive/*": "other buckets",
     "<Batch.Outputs.QueueArn>": "Batch queue",
