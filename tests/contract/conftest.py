@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.aws_contracts import AwsAdapters
 from tests.support.contracts import Adapters, LocalAdapters
 
 
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", "aws"])
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Adapters]:
-    platforms = {"local": lambda: LocalAdapters(tmp_path / "data")}
+    platforms: dict[str, Callable[[], Adapters]] = {
+        "local": lambda: LocalAdapters(tmp_path / "data"),
+        "aws": AwsAdapters,
+    }
     opened = platforms[request.param]()
     yield opened
     opened.close()

@@ -1,0 +1,124 @@
+"""The adapters on AWS, against moto; see `moto_server` for what that does not model."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+from uuid import uuid4
+
+import pytest
+
+from shared.adapters.aws.clients import AwsClients
+from shared.ports.blob_store import BlobStore
+from shared.ports.delivery_store import DeliveryStore
+from shared.ports.event_bus import EventBus
+from shared.ports.job_queue import JobQueue
+from shared.ports.job_store import JobStore
+from shared.ports.key_store import KeyStore
+from shared.ports.launcher import Launcher
+from shared.ports.metrics import MetricsStore
+from shared.ports.rate_limiter import RateLimiter
+from shared.ports.secret_store import SecretStore
+from tests.support.contracts import Adapters
+from tests.support.moto_server import moto_server
+
+REGION = "eu-central-1"
+
+
+def aws_environment(endpoint: str) -> dict[str, str]:
+    """What the SDK reads, so that nothing of this machine's own configuration is."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+class AwsAdapters:
+    """Every part is named after `name`, so that tests don't see each other's.
+
+    Made without arguments it makes its parts; with those of a description it opens them. Nothing
+    is tried twice: moto does not throttle, and one that is away stays so.
+    """
+
+    def __init__(self, endpoint: str | None = None, name: str | None = None) -> None:
+        self.endpoint = endpoint or moto_server().url
+        self.name = name or f"t-{uuid4().hex[:12]}"
+        self._environment = patch.dict(os.environ, aws_environment(self.endpoint))
+        self._environment.start()
+        self.clients = AwsClients(max_attempts=1)
+        self._mine = name is None
+        if self._mine:
+            self._make()
+
+    def _make(self) -> None:
+        """Whatever must be there before an adapter is used."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def pass_time(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def description(self) -> AwsDescription:
+        return AwsDescription(endpoint=self.endpoint, name=self.name)
+
+    def close(self) -> None:
+        if self._mine:
+            moto_server().away = False
+        for client in self.clients._made.values():
+            client.close()
+        self._environment.stop()
+
+    def fail(self) -> None:
+        moto_server().away = True
+
+    def job_store(self) -> JobStore:
+        pytest.skip("DynamoJobStore is not written yet")
+
+    def job_queue(self, name: str = "jobs", *, max_receives: int = 5) -> JobQueue:
+        pytest.skip("SqsJobQueue is not written yet")
+
+    def blob_store(self) -> BlobStore:
+        pytest.skip("S3BlobStore is not written yet")
+
+    def delivery_store(self) -> DeliveryStore:
+        pytest.skip("DynamoDeliveryStore is not written yet")
+
+    def key_store(self) -> KeyStore:
+        pytest.skip("DynamoKeyStore is not written yet")
+
+    def secret_store(self) -> SecretStore:
+        pytest.skip("SecretsManagerStore is not written yet")
+
+    def metrics_store(self) -> MetricsStore:
+        pytest.skip("DynamoMetricsStore is not written yet")
+
+    def rate_limiter(self) -> RateLimiter:
+        pytest.skip("DynamoRateLimiter is not written yet")
+
+    def event_bus(self) -> tuple[EventBus, Sequence[JobQueue]]:
+        pytest.skip("EventBridgeEventBus is not written yet")
+
+    def launcher(self, program: Path, *, grace_seconds: float = 5.0) -> Launcher:
+        pytest.skip("BatchLauncher is not written yet")
+
+
+@dataclass(frozen=True)
+class AwsDescription:
+    """Where moto listens, and what the parts are named after."""
+
+    endpoint: str
+    name: str
+
+    def open(self) -> Adapters:
+        return AwsAdapters(self.endpoint, self.name)
