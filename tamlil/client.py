@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Self
 import httpx
 
 from shared.domain.errors import InvalidRequest, TamlilError
+from tamlil.upload_parts import send_in_parts
 
 _TIMEOUT = httpx.Timeout(30.0, write=300.0, read=300.0)
 _CHUNK_BYTES = 1 << 20
@@ -120,10 +121,12 @@ class ApiClient:
         return dict(answer)
 
     def _send(self, upload: Mapping[str, Any], file: BinaryIO, size: int) -> None:
-        """Exactly as the server says: a plain PUT, or a form as S3 has it."""
+        """Exactly as the server says: a plain PUT, a form as S3 has it, or in parts."""
         method, url, fields = upload["method"], upload["url"], upload["fields"]
         try:
-            if fields:
+            if upload.get("parts"):
+                answer = send_in_parts(self._plain, upload, file)
+            elif fields:
                 answer = self._plain.request(method, url, data=fields, files={"file": file})
             else:
                 headers = {**upload["headers"], "Content-Length": str(size)}

@@ -51,9 +51,10 @@ def render(
     messages = [(f'tamlil_queue_messages{{state="{key}"}}', n) for key, n in states.items()]
     lines += _family("tamlil_queue_messages", "gauge", "Messages in the job queue.", messages)
     age = "tamlil_queue_oldest_seconds"
-    lines += _family(
-        age, "gauge", "Age of the oldest waiting message.", [(age, depth.oldest_seconds)]
-    )
+    if depth.oldest_seconds is not None:
+        lines += _family(
+            age, "gauge", "Age of the oldest waiting message.", [(age, depth.oldest_seconds)]
+        )
     workers = "tamlil_active_workers"
     lines += _family(workers, "gauge", "Workers starting or running.", [(workers, active_workers)])
     return "\n".join(lines) + "\n"

@@ -24,13 +24,14 @@ class Received:
 class QueueDepth:
     """How many messages wait, are in hand, and lie in the dead-letter queue.
 
-    `oldest_seconds` is the age of the oldest waiting message, 0.0 when none waits.
+    `oldest_seconds` is the age of the oldest waiting message, 0.0 when none waits, None where the
+    queue can't say (SQS tells only CloudWatch). Counts may lag behind by a minute.
     """
 
     waiting: int
     in_flight: int
     dead: int
-    oldest_seconds: float = 0.0
+    oldest_seconds: float | None = 0.0
 
 
 class JobQueue(Protocol):
@@ -40,7 +41,12 @@ class JobQueue(Protocol):
     """
 
     def send(self, body: str, *, delay_seconds: float = 0.0) -> str:
-        """Enqueue; visible after the delay. Returns the message's id."""
+        """Enqueue; visible after the delay. Returns the message's id.
+
+        Raises:
+            LimitExceeded: code ``message_too_large`` or ``delay_too_long``: more than the queue
+                takes (SQS: 1 MiB, 900 seconds).
+        """
         ...
 
     def receive(self, *, limit: int = 10, visibility_seconds: float = 30.0) -> Sequence[Received]:
@@ -64,7 +70,10 @@ class JobQueue(Protocol):
         ...
 
     def dead_letters(self, *, limit: int = 50) -> Sequence[Received]:
-        """What lies in the dead-letter queue, oldest first, without taking it."""
+        """What lies in the dead-letter queue, oldest first, without taking it.
+
+        Receipts are empty; a receive count is 0 where looking would itself be counted.
+        """
         ...
 
     def redrive(self) -> int:

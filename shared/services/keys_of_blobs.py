@@ -70,6 +70,11 @@ def upload_key(tenant: str, upload_id: str) -> str:
     return f"tenants/{tenant}/uploads/{upload_id}"
 
 
+def erased_key(tenant: str, upload_id: str) -> str:
+    """What says that an upload was erased, where no signed upload can put anything."""
+    return f"tenants/{tenant}/erased/{upload_id}"
+
+
 def parse_upload_key(key: str) -> tuple[str, str] | None:
     """(tenant, upload id) of an upload's key, None for any other."""
     parts = key.split("/")

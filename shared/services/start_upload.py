@@ -13,7 +13,7 @@ from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import parse_upload_key, upload_key
 from shared.services.send_job import send_job
 from shared.services.update_job import update_job
-from shared.services.upload_object import arrived_object, taken
+from shared.services.upload_object import arrived_object, erase_late, taken
 
 _UPLOAD_ID = re.compile(r"upl_[a-z0-9]{26}")
 
@@ -47,6 +47,7 @@ def sign_upload(
         expires_in=platform.limits.upload_seconds,
         max_bytes=size_bytes or most,
         content_type=content_type,
+        size_bytes=size_bytes,
     )
     return Upload(upload_id=upload_id, signed=signed)
 
@@ -65,14 +66,18 @@ def check_upload_id(upload_id: str) -> str:
 def object_arrived(platform: Platform, key: str) -> Job | None:
     """An object lies under `key`: start the job that waits for it, if there is one.
 
-    Safe to call any number of times for the same object.
+    Safe to call any number of times for the same object. What arrives after the job took an object,
+    ended without one or was erased is erased.
     """
     parsed = parse_upload_key(key)
     if parsed is None:
         return None
     tenant, upload_id = parsed
     job = platform.jobs.find_unique(unique_key("upload", tenant, upload_id))
-    return None if job is None else start_upload(platform, job)
+    if job is not None and job.status is Status.AWAITING_UPLOAD:
+        return start_upload(platform, job)
+    erase_late(platform, key, job)
+    return job
 
 
 def start_upload(platform: Platform, job: Job) -> Job:

@@ -133,8 +133,9 @@ def test_a_counter_never_falls(platform: Adapters, increment: float) -> None:
 
 @pytest.mark.parametrize("race", RACES)
 def test_no_increment_is_lost(platform: Adapters, race: Race) -> None:
+    store = platform.metrics_store()
     answers = race(platform, racers.count_metric)
-    counters = platform.metrics_store().read()
+    counters = store.read()
     assert counters["shared"] == len(answers) * racers.ROUNDS
     assert sum(counters.values()) == 2 * len(answers) * racers.ROUNDS
 

@@ -13,6 +13,9 @@ from uuid import uuid4
 import pytest
 
 from shared.adapters.aws.clients import AwsClients
+from shared.adapters.aws.event_bridge_event_bus import EventBridgeEventBus
+from shared.adapters.aws.s3_blob_store import S3BlobStore
+from shared.adapters.aws.secrets_manager_store import SecretsManagerStore
 from shared.ports.blob_store import BlobStore
 from shared.ports.delivery_store import DeliveryStore
 from shared.ports.event_bus import EventBus
@@ -23,8 +26,10 @@ from shared.ports.launcher import Launcher
 from shared.ports.metrics import MetricsStore
 from shared.ports.rate_limiter import RateLimiter
 from shared.ports.secret_store import SecretStore
+from tests.support.aws_parts import make_bucket, make_bus, make_queue
 from tests.support.contracts import Adapters
 from tests.support.moto_server import moto_server
+from tests.support.moto_sqs import sqs_clock
 
 REGION = "eu-central-1"
 
@@ -62,12 +67,14 @@ class AwsAdapters:
 
     def _make(self) -> None:
         """Whatever must be there before an adapter is used."""
+        sqs_clock()
+        make_bucket(self.clients, self.name)
 
     def now(self) -> float:
         return time.time()
 
     def pass_time(self, seconds: float) -> None:
-        time.sleep(seconds)
+        sqs_clock().seconds += seconds
 
     def description(self) -> AwsDescription:
         return AwsDescription(endpoint=self.endpoint, name=self.name)
@@ -86,10 +93,10 @@ class AwsAdapters:
         pytest.skip("DynamoJobStore is not written yet")
 
     def job_queue(self, name: str = "jobs", *, max_receives: int = 5) -> JobQueue:
-        pytest.skip("SqsJobQueue is not written yet")
+        return make_queue(self.clients, f"{self.name}-{name}", max_receives=max_receives)
 
     def blob_store(self) -> BlobStore:
-        pytest.skip("S3BlobStore is not written yet")
+        return S3BlobStore(self.clients, bucket=self.name)
 
     def delivery_store(self) -> DeliveryStore:
         pytest.skip("DynamoDeliveryStore is not written yet")
@@ -98,7 +105,7 @@ class AwsAdapters:
         pytest.skip("DynamoKeyStore is not written yet")
 
     def secret_store(self) -> SecretStore:
-        pytest.skip("SecretsManagerStore is not written yet")
+        return SecretsManagerStore(self.clients, prefix=self.name)
 
     def metrics_store(self) -> MetricsStore:
         pytest.skip("DynamoMetricsStore is not written yet")
@@ -107,7 +114,9 @@ class AwsAdapters:
         pytest.skip("DynamoRateLimiter is not written yet")
 
     def event_bus(self) -> tuple[EventBus, Sequence[JobQueue]]:
-        pytest.skip("EventBridgeEventBus is not written yet")
+        queues = [self.job_queue(name) for name in ("webhook", "enhance")]
+        make_bus(self.clients, self.name, [f"{self.name}-webhook", f"{self.name}-enhance"])
+        return EventBridgeEventBus(self.clients, bus=self.name), queues
 
     def launcher(self, program: Path, *, grace_seconds: float = 5.0) -> Launcher:
         pytest.skip("BatchLauncher is not written yet")

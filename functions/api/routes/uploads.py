@@ -6,11 +6,12 @@ from fastapi import APIRouter, Request
 
 from functions.api.audio_types import check_audio_type
 from functions.api.openapi import SECURED, problems
-from functions.api.schemas.uploads import UploadCreated, UploadRequest
+from functions.api.schemas.uploads import UploadCreated, UploadParts, UploadRequest
 from functions.api.security import Caller, PlatformOf, SecuredRoute, needs
 from functions.api.submissions import submission
 from shared.domain.api_keys import Scope
 from shared.domain.errors import UnsupportedOption
+from shared.ports.blob_store import SignedParts
 from shared.services.build_payload import iso_time
 from shared.services.start_upload import sign_upload
 from shared.services.submission import UploadAudio
@@ -59,6 +60,15 @@ def create_upload(
         url=signed.url,
         headers=dict(signed.headers),
         fields=dict(signed.fields),
+        parts=_parts(signed.parts),
         expires_at=iso_time(signed.expires_at),
         max_bytes=signed.max_bytes,
+    )
+
+
+def _parts(parts: SignedParts | None) -> UploadParts | None:
+    if parts is None:
+        return None
+    return UploadParts(
+        part_bytes=parts.part_bytes, urls=list(parts.urls), abort_url=parts.abort_url
     )

@@ -38,8 +38,20 @@ class UploadRequest(Model):
     )
 
 
+class UploadParts(Model):
+    """Cut the bytes, PUT each piece to its URL, and keep the ETag of each answer."""
+
+    part_bytes: int = Field(description="Of every piece but the last.", examples=[16777216])
+    urls: list[str] = Field(description="One for each piece, in order.")
+    abort_url: str = Field(description="DELETE it to give the upload up.")
+
+
 class UploadCreated(Model):
-    """Send the bytes with exactly this method, URL, headers and fields."""
+    """Send the bytes with exactly this method, URL, headers and fields.
+
+    With `parts` they go there first, and the body of this request is then an XML document that
+    names the ETag of each: see the documentation of signed uploads.
+    """
 
     upload_id: str = Field(examples=["upl_01jz0000000000000000000000"])
     job_id: str | None = Field(examples=["job_01jz0000000000000000000000"])
@@ -48,6 +60,9 @@ class UploadCreated(Model):
     headers: dict[str, str] = Field(examples=[{"Content-Type": "audio/mpeg"}])
     fields: dict[str, str] = Field(
         description="Form fields of a POST upload; empty for a PUT.", examples=[{}]
+    )
+    parts: UploadParts | None = Field(
+        default=None, description="Null unless the announced size has to go in parts."
     )
     expires_at: Timestamp
     max_bytes: int = Field(examples=[52428800])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from shared.domain.errors import Unavailable
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from types_boto3_batch import BatchClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_events import EventBridgeClient
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
 #: Seconds until an endpoint must have taken the connection, and between two bytes of its answer.
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 10.0
+#: The same for S3: it answers a part of some MiB, and the end of a multipart upload of many parts,
+#: only when all of it is stored.
+S3_READ_SECONDS = 30.0
 #: Tries in all, with full jitter between them ("standard" mode: throttling, 5xx, lost connections).
 MAX_ATTEMPTS = 4
 
 #: The caller may not: asking again changes nothing.
 _DENIED = frozenset(
     {
+        "403",  # of a HEAD, whose answer has no body to say more
         "AccessDenied",
         "AccessDeniedException",
         "AuthorizationError",
@@ -63,6 +68,7 @@ class AwsClients:
         self._read_seconds = read_seconds
         self._max_attempts = max_attempts
         self._made: dict[tuple[str, int | None], Any] = {}
+        self._session: Session | None = None
         self._lock = threading.Lock()
 
     @property
@@ -72,8 +78,20 @@ class AwsClients:
 
     @property
     def s3(self) -> S3Client:
-        """Buckets; signed with version 4, so that presigned URLs carry it too."""
-        return cast("S3Client", self._client("s3", signature_version="s3v4"))
+        """Buckets; signed with version 4, so that presigned URLs carry it too.
+
+        Host names with the region in them: presigned URLs for the global one are redirected, which
+        no browser and no signature survives, until a new bucket's name is known everywhere.
+        """
+        return cast(
+            "S3Client",
+            self._client(
+                "s3",
+                signature_version="s3v4",
+                read_timeout=max(self._read_seconds, S3_READ_SECONDS),
+                s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+            ),
+        )
 
     @property
     def sqs(self) -> SQSClient:
@@ -100,26 +118,49 @@ class AwsClients:
         """Secrets."""
         return cast("SecretsManagerClient", self._client("secretsmanager"))
 
+    def credentials_end(self, now: float) -> float | None:
+        """When (Unix seconds) what these clients sign dies with the credentials; None: not known.
+
+        A role's temporary credentials end after some hours, and a presigned URL with them. On
+        Lambda they come as environment variables that don't say when.
+        """
+        with self._lock:
+            credentials = self._opened().get_credentials()
+        if credentials is None:
+            return None
+        credentials.get_frozen_credentials()  # renews those that end soon
+        # The SDK keeps the end of a role's credentials to itself; without that attribute (keys that
+        # don't end, a future SDK) it is not known.
+        end = getattr(credentials, "_expiry_time", None)
+        return None if end is None else max(now, end.timestamp())
+
     def _client(self, service: str, *, attempts: int | None = None, **config: Any) -> Any:
         key = (service, attempts)
         with self._lock:  # making clients is not thread-safe in boto3, using them is
             if key not in self._made:
-                import boto3
                 from botocore.config import Config
 
-                self._made[key] = boto3.client(
-                    cast("Any", service),
-                    config=Config(
-                        connect_timeout=self._connect_seconds,
-                        read_timeout=self._read_seconds,
-                        retries={
-                            "mode": "standard",
-                            "total_max_attempts": attempts or self._max_attempts,
-                        },
-                        **config,
-                    ),
+                settings = {
+                    "connect_timeout": self._connect_seconds,
+                    "read_timeout": self._read_seconds,
+                    "retries": {
+                        "mode": "standard",
+                        "total_max_attempts": attempts or self._max_attempts,
+                    },
+                    **config,
+                }
+                self._made[key] = self._opened().client(
+                    cast("Any", service), config=Config(**settings)
                 )
             return self._made[key]
+
+    def _opened(self) -> Session:
+        """One session for all clients, so that they share its credentials."""
+        if self._session is None:
+            import boto3
+
+            self._session = boto3.Session()
+        return self._session
 
 
 def error_code(error: Exception) -> str:

@@ -8,33 +8,27 @@ lower case for keys to do so.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from shared.domain import blob_keys
 from shared.domain.errors import InvalidRequest
 
 SUFFIX = "%blob"
 
-_MAX_KEY_BYTES = 1024  # as in S3 and Google Cloud Storage
 _MAX_NAME_BYTES = 255  # of one file name on the file systems in use
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\\ud800-\udfff]")
 
 
 def check_key(key: str) -> str:
     """Return the key.
 
     Raises:
-        InvalidRequest: code ``invalid_key``.
+        InvalidRequest: code ``invalid_key``, also when a segment is too long for a file's name.
     """
-    segments = key.split("/")
-    if _FORBIDDEN.search(key) or any(segment in ("", ".", "..") for segment in segments):
-        msg = "key must be relative, of non-empty segments without '..', '\\' or control characters"
-        raise InvalidRequest(msg, code="invalid_key", field="key")
-    longest = max(len(quote(segment, safe="")) for segment in segments) + len(SUFFIX)
-    if len(key.encode()) > _MAX_KEY_BYTES or longest > _MAX_NAME_BYTES:
-        msg = f"key is longer than {_MAX_KEY_BYTES} bytes, or a segment is than {_MAX_NAME_BYTES}"
-        raise InvalidRequest(msg, code="invalid_key", field="key")
+    for segment in blob_keys.check_key(key).split("/"):
+        if len(quote(segment, safe="")) + len(SUFFIX) > _MAX_NAME_BYTES:
+            msg = f"a segment of the key is longer than {_MAX_NAME_BYTES} bytes, encoded"
+            raise InvalidRequest(msg, code="invalid_key", field="key")
     return key
 
 

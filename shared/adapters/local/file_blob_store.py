@@ -94,9 +94,12 @@ class FileBlobStore:
         with translated():
             return path.is_file() and not path.is_symlink()
 
-    def delete(self, key: str) -> None:
-        """Erase one object, and the folders that it leaves empty."""
+    def delete(self, key: str, *, version: str | None = None) -> None:
+        """Erase one object, if it is of the version, and the folders that it leaves empty."""
         path = self._file(key)
+        with suppress(NotFound):
+            if version is not None and self.stat(key).version != version:
+                return
         with translated():
             path.unlink(missing_ok=True)
             self._prune(path)
@@ -125,7 +128,13 @@ class FileBlobStore:
         return self._signer.sign_download(check_key(key), expires_in=expires_in, filename=filename)
 
     def sign_upload(
-        self, key: str, *, expires_in: float, max_bytes: int, content_type: str | None = None
+        self,
+        key: str,
+        *,
+        expires_in: float,
+        max_bytes: int,
+        content_type: str | None = None,
+        size_bytes: int | None = None,  # noqa: ARG002 - a PUT takes any size
     ) -> SignedUpload:
         """A PUT that stores at most `max_bytes` under this key."""
         return self._signer.sign_upload(

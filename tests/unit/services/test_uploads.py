@@ -234,6 +234,68 @@ def test_bytes_that_were_on_the_way_when_all_was_erased_are_not_kept(world: Worl
     assert world.platform.blobs.read(key) == b""
 
 
+def put_late(world: World, upload: Upload, body: bytes = b"late") -> Job | None:
+    """As through a form that S3 can't refuse, then the bucket's event."""
+    return arrive(world, upload, body)
+
+
+def lies_there(world: World, upload: Upload) -> bytes:
+    return world.platform.blobs.read(upload_key("acme", upload.upload_id))
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_what_a_store_could_not_refuse_after_the_erasure_is_erased_on_arrival(
+    world: World, *, arrived: bool
+) -> None:
+    upload = sign(world)
+    job = submit(world, upload)
+    if arrived:
+        arrive(world, upload)
+    purge_job(world.platform, tenant="acme", job_id=job.id)
+    assert put_late(world, upload) is None
+    assert lies_there(world, upload) == b""
+    assert conflict(world, upload, b"audio") == "upload_erased"
+
+
+def test_what_lies_under_an_erased_key_becomes_no_jobs_audio(
+    world: World,
+) -> None:
+    upload = sign(world)
+    mark_erased(world.platform, upload_key("acme", upload.upload_id))
+    world.platform.blobs.put(upload_key("acme", upload.upload_id), [b"late"])
+    with pytest.raises(Conflict) as caught:
+        submit(world, upload)
+    assert caught.value.code == "upload_erased"
+    assert lies_there(world, upload) == b""
+
+
+def test_a_second_object_after_the_job_took_one_is_erased(world: World) -> None:
+    upload = sign(world)
+    job = submit(world, upload)
+    arrive(world, upload)
+    taken = world.job(job).source.version
+    put_late(world, upload)
+    assert world.job(job).source.version == taken
+    assert not world.platform.blobs.exists(upload_key("acme", upload.upload_id))
+
+
+def test_what_arrives_for_a_job_that_was_cancelled_without_it_is_erased(world: World) -> None:
+    upload = sign(world)
+    cancel_job(world.platform, tenant="acme", job_id=submit(world, upload).id)
+    put_late(world, upload)
+    assert lies_there(world, upload) == b""
+
+
+def test_an_upload_that_slips_in_while_all_is_erased_goes_too(world: World) -> None:
+    upload = sign(world)
+    key = upload_key("acme", upload.upload_id)
+    arrive(world, upload)
+    blobs = world.platform.blobs
+    world.faults.once("after blobs.delete", lambda: blobs.put(key, [b"slipped in"]))
+    mark_erased(world.platform, key)
+    assert lies_there(world, upload) == b""
+
+
 def test_an_upload_whose_job_was_cancelled_is_closed(world: World) -> None:
     upload = sign(world)
     cancel_job(world.platform, tenant="acme", job_id=submit(world, upload).id)

@@ -1,0 +1,63 @@
+"""What SQS takes, checked before it is asked, so that the error names the limit."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from shared.domain.errors import InvalidRequest, LimitExceeded
+
+#: A message with its attributes; it was 256 KiB until August 2025, and a queue may be set to less.
+MOST_BODY_BYTES = 1 << 20
+MOST_DELAY_SECONDS = 900
+MOST_VISIBILITY_SECONDS = 12 * 3600
+
+#: Whatever XML 1.0 has no character for.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def checked_body(body: str) -> str:
+    """Return the body.
+
+    Raises:
+        LimitExceeded: code ``message_too_large``.
+        InvalidRequest: empty, or with a character that SQS does not take.
+    """
+    if not body or (found := _FORBIDDEN.search(body)):
+        what = f"the character U+{ord(found[0]):04X}" if body and found else "no text"
+        raise InvalidRequest(f"a message can't hold {what}", code="invalid_message")
+    size = len(body.encode())
+    if size > MOST_BODY_BYTES:
+        raise LimitExceeded(
+            f"the message is {size} bytes; SQS takes {MOST_BODY_BYTES}", code="message_too_large"
+        )
+    return body
+
+
+def checked_delay(seconds: float) -> int:
+    """Whole seconds, rounded up.
+
+    Raises:
+        LimitExceeded: code ``delay_too_long``.
+    """
+    whole = max(0, math.ceil(seconds))
+    if whole > MOST_DELAY_SECONDS:
+        raise LimitExceeded(
+            f"the delay is {whole} seconds; SQS takes {MOST_DELAY_SECONDS}", code="delay_too_long"
+        )
+    return whole
+
+
+def checked_visibility(seconds: float) -> int:
+    """Whole seconds, rounded up.
+
+    Raises:
+        LimitExceeded: code ``visibility_too_long``.
+    """
+    whole = max(0, math.ceil(seconds))
+    if whole > MOST_VISIBILITY_SECONDS:
+        raise LimitExceeded(
+            f"the visibility timeout is {whole} seconds; SQS takes {MOST_VISIBILITY_SECONDS}",
+            code="visibility_too_long",
+        )
+    return whole
