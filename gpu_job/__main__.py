@@ -19,6 +19,8 @@ from gpu_job.exit_codes import ExitCode
 from gpu_job.program import run_program
 from shared.ports.platform import Platform
 from shared.settings import Settings, WorkerSettings
+from shared.settings_aws import AwsSettings
+from shared.settings_problems import problems_of
 
 
 def main() -> NoReturn:
@@ -31,8 +33,10 @@ def main() -> NoReturn:
     ).parse_args()
     try:
         settings, told = Settings(), WorkerSettings()
+        if settings.platform == "aws":
+            AwsSettings()
     except ValidationError as exc:
-        sys.stderr.write(_complaint(exc))
+        sys.stderr.write("".join(f"{problem}\n" for problem in problems_of(exc)))
         sys.exit(ExitCode.BAD_CONFIGURATION)
     end_process(run_program(settings, told, _make_pipeline))
 
@@ -45,15 +49,6 @@ def _make_pipeline(settings: Settings, platform: Platform) -> Pipeline:
     from gpu_job.assemble import make_pipeline
 
     return make_pipeline(settings, platform)
-
-
-def _complaint(error: ValidationError) -> str:
-    """Name each wrong variable and why, without the value, which may be a secret."""
-    lines = [
-        f"TAMLIL_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}\n"
-        for fault in error.errors(include_input=False, include_url=False, include_context=False)
-    ]
-    return "".join(lines)
 
 
 if __name__ == "__main__":

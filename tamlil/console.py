@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from shared.domain.errors import TamlilError
+from shared.settings_problems import problems_of
 
 FAILURE = 1
 USAGE = 2
@@ -61,9 +62,7 @@ def errors_told() -> Iterator[None]:
         fail(exc.detail, code=exc.code)
     except ValidationError as exc:
         # Settings are what is validated here; the value is left out, for it may be a secret.
-        first = exc.errors(include_input=False, include_url=False, include_context=False)[0]
-        variable = "_".join(str(part) for part in first["loc"]).upper()
-        fail(f"TAMLIL_{variable}: {first['msg']}", code="bad_configuration", status=USAGE)
+        fail(problems_of(exc)[0], code="bad_configuration", status=USAGE)
 
 
 def print_json(value: Any) -> None:

@@ -1,0 +1,272 @@
+"""Who may do what: actions that exist, on resources that are named, and no more than is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.cloudformation import Stack, load_template
+from tests.support.iam import knows_resources, matching
+from tests.support.sdk_calls import FILES, actions_needed, called
+from tests.support.stack import NESTED, functions, listed, of_kind, stack, statements
+
+#: Each template with parameters that leave nothing out.
+EVERYTHING = {"ReadBuckets": "archive", "Tracing": "true"}
+ROLES = {name: f"{name.removesuffix('Function')}Role" for name in functions()}
+BATCH_GIVEN = {
+    name: "x"
+    for name, parameter in load_template(NESTED["Batch"])["Parameters"].items()
+    if "Default" not in parameter
+} | {"ReadBuckets": "archive", "ModelsPrefix": "models", "KmsKeyArn": "key"}
+WATCH_GIVEN = dict.fromkeys(load_template(NESTED["Watch"])["Parameters"], "x")
+
+STACKS = {
+    "template.yaml": stack(**EVERYTHING),
+    "batch.yaml": Stack(template=load_template(NESTED["Batch"]), given=BATCH_GIVEN),
+    "monitoring.yaml": Stack(template=load_template(NESTED["Watch"]), given=WATCH_GIVEN),
+}
+
+#: What each function may do, with what its statements name. Tables, the key, logs and traces are in
+#: `COMMON`; a change here is a change of what a break-in can do, and wants a reason.
+MAY: dict[str, dict[str, set[str]]] = {
+    "ApiFunction": {
+        "s3:AbortMultipartUpload": {"tenants"},
+        "s3:DeleteObject": {"tenants"},
+        "s3:DeleteObjectVersion": {"tenants"},
+        "s3:GetObject": {"tenants", "readiness", "other buckets"},
+        "s3:GetObjectVersion": {"tenants", "other buckets"},
+        "s3:PutObject": {"tenants"},
+        "s3:ListBucket": {"bucket"},
+        "s3:ListBucketMultipartUploads": {"bucket"},
+        "s3:ListBucketVersions": {"bucket"},
+        "sqs:SendMessage": {"JobsQueue", "WebhookQueue"},
+        "sqs:GetQueueAttributes": {"JobsQueue", "JobsDeadLetterQueue"},
+        "events:PutEvents": {"EventBus"},
+        "batch:TerminateJob": {"Batch jobs"},
+        "batch:DescribeJobs": {"*"},
+        "batch:ListJobs": {"*"},
+        "secretsmanager:CreateSecret": {"secrets"},
+        "secretsmanager:GetSecretValue": {"secrets"},
+        "secretsmanager:PutSecretValue": {"secrets"},
+        "secretsmanager:UpdateSecretVersionStage": {"secrets"},
+    },
+    "IntakeFunction": {
+        "s3:DeleteObject": {"uploads"},
+        "s3:DeleteObjectVersion": {"uploads"},
+        "s3:GetObject": {"tenants"},
+        "s3:ListBucket": {"bucket"},
+        "sqs:SendMessage": {"JobsQueue", "FailedEventsQueue"},
+        "events:PutEvents": {"EventBus"},
+    },
+    "DispatchFunction": {
+        "sqs:ReceiveMessage": {"JobsQueue"},
+        "sqs:DeleteMessage": {"JobsQueue"},
+        "sqs:ChangeMessageVisibility": {"JobsQueue"},
+        "sqs:GetQueueAttributes": {"JobsQueue"},
+        "batch:SubmitJob": {"Batch queue", "Batch definition"},
+        "batch:DescribeJobs": {"*"},
+        "batch:ListJobs": {"*"},
+        "events:PutEvents": {"EventBus"},
+    },
+    "WebhookFunction": {
+        "sqs:ReceiveMessage": {"WebhookQueue"},
+        "sqs:DeleteMessage": {"WebhookQueue"},
+        "sqs:ChangeMessageVisibility": {"WebhookQueue"},
+        "sqs:GetQueueAttributes": {"WebhookQueue"},
+        "sqs:SendMessage": {"WebhookQueue"},
+        "s3:GetObject": {"tenants"},
+        "s3:ListBucket": {"bucket"},
+        "secretsmanager:CreateSecret": {"secrets"},
+        "secretsmanager:GetSecretValue": {"secrets"},
+    },
+    "SweepFunction": {
+        "s3:AbortMultipartUpload": {"tenants"},
+        "s3:DeleteObject": {"tenants"},
+        "s3:DeleteObjectVersion": {"tenants"},
+        "s3:GetObject": {"tenants"},
+        "s3:PutObject": {"tenants"},
+        "s3:ListBucket": {"bucket"},
+        "s3:ListBucketMultipartUploads": {"bucket"},
+        "s3:ListBucketVersions": {"bucket"},
+        "sqs:SendMessage": {"JobsQueue", "WebhookQueue", "FailedEventsQueue"},
+        "sqs:GetQueueAttributes": {
+            "JobsQueue", "JobsDeadLetterQueue", "WebhookQueue", "WebhookDeadLetterQueue",
+        },
+        "events:PutEvents": {"EventBus"},
+        "batch:TerminateJob": {"Batch jobs"},
+        "batch:DescribeJobs": {"*"},
+        "batch:ListJobs": {"*"},
+    },
+}  # fmt: skip
+
+#: What all of them may do. The key can be used through the services that store data only.
+COMMON = {
+    "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem",
+    "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
+    "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt",
+    "kms:GenerateDataKey*", "kms:ReEncrypt*", "logs:CreateLogStream", "logs:PutLogEvents",
+    "xray:PutTelemetryRecords", "xray:PutTraceSegments",
+}  # fmt: skip
+
+_NAMES = {
+    "<Bucket.Arn>": "bucket",
+    "<Bucket.Arn>/tenants/*": "tenants",
+    "<Bucket.Arn>/tenants/*/uploads/*": "uploads",
+    "<Bucket.Arn>/health/ready": "readiness",
+    "arn:aws:s3:::archive/*": "other buckets",
+    "<Batch.Outputs.QueueArn>": "Batch queue",
+    "arn:aws:batch:eu-west-1:123456789012:job/*": "Batch jobs",
+    "arn:aws:batch:eu-west-1:123456789012:job-definition/<Batch.Outputs.DefinitionName>:*": (
+        "Batch definition"
+    ),
+    "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tamlil-test/*": "secrets",
+}
+
+
+def identity_statements(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of a template that gives a role something, with the role's logical id."""
+    made = STACKS[name]
+    for logical_id in sorted(made.made()):
+        kind = made.template["Resources"][logical_id]["Type"]
+        if kind == "AWS::IAM::Role":
+            for policy in made.properties(logical_id).get("Policies", []):
+                for statement in policy["PolicyDocument"]["Statement"]:
+                    yield logical_id, statement
+        elif kind == "AWS::IAM::ManagedPolicy":
+            for statement in made.properties(logical_id)["PolicyDocument"]["Statement"]:
+                yield logical_id, statement
+
+
+def resource_statements(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every statement of a resource's own policy: key, bucket, queue, topic; and roles' trust."""
+    made = STACKS[name]
+    keys = ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument")
+    for logical_id in sorted(made.made()):
+        resource = made.template["Resources"][logical_id]
+        if resource["Type"] == "AWS::IAM::ManagedPolicy" or "Properties" not in resource:
+            continue
+        properties = made.properties(logical_id)
+        for key in keys:
+            for statement in properties.get(key, {}).get("Statement", []):
+                yield logical_id, statement
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_every_action_exists(name: str) -> None:
+    for _, statement in [*identity_statements(name), *resource_statements(name)]:
+        for action in listed(statement["Action"]):
+            if action != "sts:AssumeRole":  # no service of its own in the list
+                assert matching(action), action
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_resource_is_named_wherever_one_can_be(name: str) -> None:
+    for role, statement in identity_statements(name):
+        if statement["Effect"] == "Allow" and "*" in listed(statement["Resource"]):
+            could = [it for it in listed(statement["Action"]) if knows_resources(it)]
+            assert could == [], role
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_no_role_is_given_all_of_a_service(name: str) -> None:
+    wide = {
+        action
+        for _, statement in identity_statements(name)
+        for action in listed(statement["Action"])
+        if "*" in action
+    }
+    assert wide <= {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_nothing_is_allowed_to_everybody(name: str) -> None:
+    for logical_id, statement in resource_statements(name):
+        principal = statement["Principal"]
+        everybody = principal == "*" or "*" in listed(
+            principal.get("AWS", []) if isinstance(principal, dict) else principal
+        )
+        assert not (everybody and statement["Effect"] == "Allow"), logical_id
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_a_service_acts_for_this_deployment_only(name: str) -> None:
+    """Else another account could have the service do it (the confused deputy)."""
+    for logical_id, statement in resource_statements(name):
+        service = statement["Principal"]
+        if not isinstance(service, dict) or "Service" not in service:
+            continue
+        # Lambda and EC2 take roles of their own account only.
+        if service["Service"] in ("lambda.amazonaws.com", "ec2.amazonaws.com"):
+            continue
+        condition = statement.get("Condition", {})
+        bound = {key for test in condition.values() for key in test}
+        assert bound & {"aws:SourceArn", "aws:SourceAccount"}, logical_id
+
+
+def test_each_function_has_a_role_of_its_own() -> None:
+    roles = {name: it["Role"]["Fn::GetAtt"][0] for name, it in functions().items()}
+    assert roles == ROLES
+    for role in roles.values():
+        trust = stack().properties(role)["AssumeRolePolicyDocument"]["Statement"]
+        assert [it["Principal"] for it in trust] == [{"Service": "lambda.amazonaws.com"}]
+
+
+@pytest.mark.parametrize("function", sorted(MAY))
+def test_a_function_may_do_what_is_written_here_and_no_more(function: str) -> None:
+    found: dict[str, set[str]] = {}
+    for statement in statements(ROLES[function], **EVERYTHING):
+        assert statement["Effect"] == "Allow"
+        for action in listed(statement["Action"]):
+            if action not in COMMON:
+                named = {_name(it) for it in listed(statement["Resource"])}
+                found.setdefault(action, set()).update(named)
+    assert found == MAY[function]
+
+
+@pytest.mark.parametrize("function", sorted(MAY))
+def test_what_all_may_do_is_bound_to_this_deployments_parts(function: str) -> None:
+    log = f"<{function.removesuffix('Function')}Logs.Arn>"
+    allowed = {
+        "dynamodb": {"<Table.Arn>", "<Table.Arn>/index/*"},
+        "kms": {"<Key.Arn>"},
+        "logs": {log},
+        "xray": {"*"},
+    }
+    found: set[str] = set()
+    for statement in statements(ROLES[function], **EVERYTHING):
+        for action in set(listed(statement["Action"])) & COMMON:
+            found.add(action)
+            service = action.partition(":")[0]
+            assert set(listed(statement["Resource"])) == allowed[service], action
+            if service == "kms":
+                (through,) = statement["Condition"]["StringEquals"].items()
+                assert through[0] == "kms:ViaService"
+    assert found == COMMON
+
+
+@pytest.mark.parametrize("service", [it for it in FILES if called(it)])
+def test_the_functions_and_the_worker_may_do_what_the_adapters_call_and_no_more(
+    service: str,
+) -> None:
+    granted = {
+        action
+        for name in ("template.yaml", "batch.yaml")
+        for role, statement in identity_statements(name)
+        if role in {*ROLES.values(), "UseTable", "JobRole"}
+        for action in listed(statement["Action"])
+        if action.startswith(f"{service}:")
+    }
+    assert granted == actions_needed(service)
+
+
+def test_a_function_may_not_be_run_by_others_than_its_sources() -> None:
+    for name, permission in of_kind("AWS::Lambda::Permission").items():
+        assert permission["SourceArn"], name
+        assert permission["Principal"] in ("events.amazonaws.com", "apigateway.amazonaws.com")
+
+
+def _name(resource: str) -> str:
+    """A short word for an ARN, as the table above has it."""
+    return _NAMES.get(resource, resource.removeprefix("<").removesuffix(".Arn>"))
