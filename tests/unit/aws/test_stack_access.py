@@ -13,7 +13,7 @@ from tests.support.sdk_calls import FILES, actions_needed, called
 from tests.support.stack import NESTED, functions, listed, of_kind, stack, statements
 
 #: Each template with parameters that leave nothing out.
-EVERYTHING = {"ReadBuckets": "archive", "Tracing": "true"}
+EVERYTHING = {"Tracing": "true"}
 ROLES = {name: f"{name.removesuffix('Function')}Role" for name in functions()}
 BATCH_GIVEN = {
     name: "x"
@@ -35,8 +35,8 @@ MAY: dict[str, dict[str, set[str]]] = {
         "s3:AbortMultipartUpload": {"tenants"},
         "s3:DeleteObject": {"tenants"},
         "s3:DeleteObjectVersion": {"tenants"},
-        "s3:GetObject": {"tenants", "readiness", "other buckets"},
-        "s3:GetObjectVersion": {"tenants", "other buckets"},
+        "s3:GetObject": {"tenants", "readiness"},
+        "s3:GetObjectVersion": {"tenants"},
         "s3:PutObject": {"tenants"},
         "s3:ListBucket": {"bucket"},
         "s3:ListBucketMultipartUploads": {"bucket"},
@@ -115,7 +115,6 @@ _NAMES = {
     "<Bucket.Arn>/tenants/*": "tenants",
     "<Bucket.Arn>/tenants/*/uploads/*": "uploads",
     "<Bucket.Arn>/health/ready": "readiness",
-    "arn:aws:s3:::archive/*": "other buckets",
     "<Batch.Outputs.QueueArn>": "Batch queue",
     "arn:aws:batch:eu-west-1:123456789012:job/*": "Batch jobs",
     "arn:aws:batch:eu-west-1:123456789012:job-definition/<Batch.Outputs.DefinitionName>:*": (
