@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from typing import Any
 
 import pytest
@@ -120,3 +121,15 @@ def test_no_secret_is_in_an_environment() -> None:
     for function in functions():
         text = json.dumps(environment(function, **EVERYTHING)).upper()
         assert not [word for word in ("WHSEC_", "TML_", "PASSWORD", "BYPASS") if word in text]
+
+
+@given
+def test_the_command_line_is_told_the_same_names_as_the_functions(given: dict[str, str]) -> None:
+    parts = shlex.split(Stack(template=template(), given=given).outputs()["CommandLine"])
+    assert parts[0] == "export"
+    told = dict(part.split("=", 1) for part in parts[1:])
+    assert told.pop("AWS_DEFAULT_REGION") == "eu-west-1"
+    function = environment("ApiFunction", **given)
+    assert told == {name: function[name] for name in told}
+    named = {name for name in function if name.startswith("TAMLIL_AWS_")}
+    assert named - set(told) == {"TAMLIL_AWS_TRACE"}
