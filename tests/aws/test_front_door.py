@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import httpx
-
 from tamlil.receiver import WebhookReceiver
 from tests.aws.support.client import Tenant, wait_for
 from tests.aws.support.sounds import Sounds
@@ -31,24 +29,6 @@ def test_a_url_becomes_a_transcript_with_speakers_and_a_signed_webhook(
         assert (told["data"]["job_id"], told["data"]["metadata"]) == (job_id, {"a": "b"})
         wait_for(lambda: tenant.deliveries()[0]["status"] == "delivered")
         assert receiver.wait(1) is None, "one event, one webhook"
-
-
-def test_a_signed_upload_starts_its_job(tenant: Tenant, sounds: Sounds) -> None:
-    answer = tenant.http.post(
-        "/api/v1/uploads",
-        json={"size_bytes": len(sounds.short), "transcribe": {"language": "en"}},
-    )
-    assert answer.status_code == 201, answer.text
-    signed = answer.json()
-    assert tenant.job(signed["job_id"])["status"] == "awaiting_upload"
-    trusted = tenant.stack.cloud.trust()
-    sent = httpx.request(
-        signed["method"], signed["url"], data=signed["fields"], headers=signed["headers"],
-        files={"file": sounds.short}, verify=trusted,
-    )  # fmt: skip
-    assert sent.status_code in (200, 201, 204), sent.text
-    tenant.completed(signed["job_id"])
-    assert tenant.transcript(signed["job_id"])["text"]
 
 
 def test_a_dropped_file_with_options_becomes_a_transcript_and_a_webhook(

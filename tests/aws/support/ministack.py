@@ -143,7 +143,7 @@ def run_ministack(folder: Path, variables: Mapping[str, str]) -> Iterator[Minist
         yield cloud
     finally:
         cloud.close()
-        _end(process)
+        end(process)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], cloud: Ministack) -> None:
@@ -166,7 +166,8 @@ def _answers(cloud: Ministack) -> bool:
     return True
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program to end, and end it if it has not within some seconds."""
     process.terminate()
     try:
         process.wait(_STOP_SECONDS)

@@ -37,6 +37,11 @@ class Sounds:
         """The sample over and over."""
         return _wav(np.tile(self._samples, times))
 
+    def padded(self, size: int) -> bytes:
+        """The sample, and silence until the file is of at least so many bytes."""
+        silence = np.zeros(max(0, size // 2 - len(self._samples)), dtype=np.int16)
+        return _wav(np.concatenate([self._samples, silence]))
+
     @cached_property
     def _samples(self) -> NDArray[np.int16]:
         with av.open(str(_SAMPLE)) as container:

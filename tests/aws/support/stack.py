@@ -35,12 +35,13 @@ GIVEN = PARAMETERS | {"DefaultModel": "base", "Diarizer": "embedded", "Monitorin
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """`job_role` is the ARN of the workers' role."""
+    """`job_role` is the ARN of the workers' role; `machine` is given to workers started next."""
 
     cloud: Ministack
     deployed: Deployed
     batch: FakeBatch
     job_role: str
+    machine: dict[str, str]
 
     def role(self, logical_id: str) -> str:
         """A role's ARN."""
@@ -109,6 +110,8 @@ def run_stack(
             register(batch, nested)
             machine |= machine_variables(cloud, role)
             try:
-                yield Stack(cloud=cloud, deployed=deployed, batch=batch, job_role=role)
+                yield Stack(
+                    cloud=cloud, deployed=deployed, batch=batch, job_role=role, machine=machine
+                )
             finally:
                 batch.close()

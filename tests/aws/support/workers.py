@@ -85,6 +85,7 @@ def machine_variables(cloud: Ministack, role: str) -> dict[str, str]:
     return cloud.variables(cloud.assume(role)) | {
         "TAMLIL_DEVICE": "cpu",
         "TAMLIL_THREADS": "2",
+        "TAMLIL_BATCH_SIZE": "1",  # a part is saved every half minute of audio
         "TAMLIL_MODELS_DIR": str(Settings().models_dir),
         "TAMLIL_MODELS_OFFLINE": "true",
         "TAMLIL_ALLOW_LOOPBACK_URLS": "true",

@@ -122,7 +122,8 @@ def test_a_worker_may_do_what_it_does_and_no_more() -> None:
     assert actions == {
         "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
         "dynamodb:UpdateItem", "events:PutEvents", "s3:AbortMultipartUpload", "s3:DeleteObject",
-        "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket", "s3:PutObject", "sqs:SendMessage",
+        "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket",
+        "s3:ListBucketMultipartUploads", "s3:ListBucketVersions", "s3:PutObject", "sqs:SendMessage",
     }  # fmt: skip
     for statement in found.values():
         for resource in as_list(statement["Resource"]):

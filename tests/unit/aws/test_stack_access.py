@@ -86,6 +86,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "s3:DeleteObject": {"tenants"},
         "s3:DeleteObjectVersion": {"tenants"},
         "s3:GetObject": {"tenants"},
+        "s3:GetObjectVersion": {"tenants"},
         "s3:PutObject": {"tenants"},
         "s3:ListBucket": {"bucket"},
         "s3:ListBucketMultipartUploads": {"bucket"},
