@@ -17,17 +17,18 @@ from botocore.session import get_session
 ADAPTERS = Path(__file__).parents[2] / "shared" / "adapters" / "aws"
 #: How the files of a service's adapters begin.
 FILES = {
-    "batch": "batch",
-    "dynamodb": "dynamo",
-    "events": "event_bridge",
-    "s3": "s3",
-    "secretsmanager": "secrets_manager",
-    "sqs": "sqs",
+    "batch": ("batch",),
+    "dynamodb": ("dynamo", "index"),
+    "events": ("event_bridge",),
+    "s3": ("s3",),
+    "secretsmanager": ("secrets_manager",),
+    "sqs": ("sqs",),
 }
 #: Actions of operations that IAM does not call by their names.
 _ACTIONS = {
     "dynamodb:TransactGetItems": ["GetItem"],
-    "dynamodb:TransactWriteItems": ["ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem"],
+    # Without ConditionCheck, which none of the adapters' transactions holds.
+    "dynamodb:TransactWriteItems": ["DeleteItem", "PutItem", "UpdateItem"],
     "s3:CompleteMultipartUpload": ["PutObject"],
     "s3:CreateMultipartUpload": ["PutObject"],
     "s3:DeleteObject": ["DeleteObject", "DeleteObjectVersion"],
@@ -49,7 +50,8 @@ def called(service: str) -> frozenset[str]:
     """Operations of this service that its adapters name."""
     names = frozenset(
         name
-        for path in sorted(ADAPTERS.glob(f"{FILES[service]}*.py"))
+        for path in sorted(ADAPTERS.glob("*.py"))
+        if path.name.startswith(FILES[service])
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         for name in _named(node)
     )

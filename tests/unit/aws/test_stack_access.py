@@ -104,9 +104,8 @@ MAY: dict[str, dict[str, set[str]]] = {
 
 #: What all of them may do. The key can be used through the services that store data only.
 COMMON = {
-    "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem",
-    "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
-    "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt",
+    "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
+    "dynamodb:Query", "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt",
     "kms:GenerateDataKey*", "kms:ReEncrypt*", "logs:CreateLogStream", "logs:PutLogEvents",
     "xray:PutTelemetryRecords", "xray:PutTraceSegments",
 }  # fmt: skip
