@@ -9,6 +9,7 @@ from gpu_job.engines.loader import EngineCache, EngineConfig
 from gpu_job.engines.versions import library_versions
 from gpu_job.engines.whisper_backend import available_cores
 from gpu_job.hearing import Engines
+from gpu_job.models.sources import StoredModels
 from gpu_job.pipeline import TranscriptionPipeline
 from gpu_job.rediarization import PipelineByKind, RediarizationPipeline
 from gpu_job.steps.choose_model import ModelChooser
@@ -17,13 +18,14 @@ from gpu_job.steps.take_source import make_source_taker
 from gpu_job.warming import in_background
 from shared.domain.job import JobKind
 from shared.domain.options import TranscriptionOptions
+from shared.ports.blob_store import BlobStore
 from shared.ports.platform import Platform
 from shared.settings import Settings
 
 
 def make_pipeline(settings: Settings, platform: Platform) -> PipelineByKind:
     """A pipeline whose models are loaded when first needed and then stay warm."""
-    cache = make_cache(settings)
+    cache = make_cache(settings, platform.blobs)
     return PipelineByKind(
         pipelines={
             JobKind.TRANSCRIPTION: pipeline_with(cache, settings, platform),
@@ -34,11 +36,14 @@ def make_pipeline(settings: Settings, platform: Platform) -> PipelineByKind:
     )
 
 
-def make_cache(settings: Settings) -> EngineCache:
+def make_cache(settings: Settings, blobs: BlobStore) -> EngineCache:
     """No model is loaded yet."""
+    cache_dir = settings.models_cache_dir
     return EngineCache(
         config=EngineConfig(
-            models_dir=settings.models_dir,
+            models_dir=cache_dir or settings.models_dir,
+            baked=(settings.models_dir,) if cache_dir else (),
+            stored=stored_models(settings, blobs),
             device=settings.device,
             compute_type=settings.compute_type,
             threads=settings.threads,
@@ -47,6 +52,16 @@ def make_cache(settings: Settings) -> EngineCache:
             pyannote_dir=settings.pyannote_dir,
             hf_token=settings.hf_token,
         )
+    )
+
+
+def stored_models(settings: Settings, blobs: BlobStore) -> StoredModels | None:
+    """The deployment's own weights, if it says that it has some."""
+    if settings.models_prefix is None:
+        return None
+    return StoredModels(
+        prefix=settings.models_prefix,
+        sign=lambda key: blobs.sign_download(key, expires_in=settings.download_seconds),
     )
 
 

@@ -129,6 +129,14 @@ class Settings(BaseSettings):
         default=0, ge=0, description="Windows decoded at once; 0 fits it to the machine"
     )
     models_offline: bool = False
+    models_prefix: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$",
+        description="Where in the deployment's blob store weights lie",
+    )
+    models_cache_dir: Path | None = Field(
+        default=None, description="Where weights are pulled to, if `models_dir` is read-only"
+    )
     null_engine: bool = Field(
         default=False,
         description="For benchmarks and tests of the pipeline: the job program fetches the audio"

@@ -20,6 +20,7 @@ from gpu_job.engines.silero_vad import SileroVad
 from gpu_job.engines.whisper_backend import FasterWhisperBackend, resolve_device
 from gpu_job.models.progress import OnProgress, ignore_progress
 from gpu_job.models.pull import ensure
+from gpu_job.models.sources import StoredModels
 from shared.domain.errors import UnsupportedOption
 from shared.models.registry import PYANNOTE_MODEL, ModelSpec, find_model, load_registry
 
@@ -30,7 +31,7 @@ class EngineConfig:
 
     `threads` 0 means every core this process may use, `batch_size` 0 what fits the machine.
     `compute_type` None means int8 on the CPU and float16 on a GPU. `baked` are read-only roots of
-    models, used before `models_dir`.
+    models, used before `models_dir`; `stored` is the deployment's own source of them.
     `pyannote_dir` is a pipeline's folder, instead of the registered one; `hf_token` opens gated
     repositories.
     """
@@ -42,6 +43,7 @@ class EngineConfig:
     batch_size: int = 0
     offline: bool = False
     baked: tuple[Path, ...] = ()
+    stored: StoredModels | None = None
     pyannote_dir: Path | None = None
     hf_token: str | None = field(default=None, repr=False)
     registry: Mapping[str, ModelSpec] = field(default_factory=load_registry)
@@ -61,6 +63,7 @@ class EngineConfig:
             baked=self.baked,
             offline=self.offline or not pull,
             hf_token=self.hf_token,
+            stored=self.stored if pull else None,
         )
 
 

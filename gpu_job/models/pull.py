@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from gpu_job.models import cache
@@ -17,7 +18,14 @@ from gpu_job.models.download import Downloader
 from gpu_job.models.package_index import http_client, index_finder
 from gpu_job.models.pip_config import PackageIndex, read_package_index
 from gpu_job.models.progress import OnProgress, ignore_progress
-from gpu_job.models.sources import HUB, Fetcher, HubFetcher, PackageFetcher
+from gpu_job.models.sources import (
+    HUB,
+    Fetcher,
+    HubFetcher,
+    PackageFetcher,
+    StoredModels,
+    StoreFetcher,
+)
 from gpu_job.models.staging import Staging
 from shared.domain.errors import ModelUnavailable
 from shared.models.registry import HubSource, ModelSpec, find_model, load_registry
@@ -34,6 +42,7 @@ def pull(
     environ: Mapping[str, str] | None = None,
     make_fetchers: MakeFetchers | None = None,
     hf_token: str | None = None,
+    stored: StoredModels | None = None,
 ) -> Path:
     """Bring a model into the cache and return its folder; quick when it is there already.
 
@@ -45,6 +54,7 @@ def pull(
         environ: where pip's and the hub's variables are read; the process's own by default.
         make_fetchers: replaces the sources (tests).
         hf_token: for gated repositories of the hub; ``HF_TOKEN`` of `environ` by default.
+        stored: the deployment's own store, asked before every other source.
 
     Raises:
         ModelUnavailable: unknown name, no source gave the registered bytes, or the cache can't be
@@ -52,7 +62,7 @@ def pull(
     """
     spec = find_model(name, registry if registry is not None else load_registry())
     try:
-        return _pull(spec, models_dir, on_progress, environ, make_fetchers, hf_token)
+        return _pull(spec, models_dir, on_progress, environ, make_fetchers, hf_token, stored)
     except OSError as exc:
         msg = f"models folder {models_dir} can't be used: {exc.strerror}"
         raise ModelUnavailable(msg, code="models_dir_unusable") from exc
@@ -65,6 +75,7 @@ def _pull(
     environ: Mapping[str, str] | None,
     make_fetchers: MakeFetchers | None,
     hf_token: str | None,
+    stored: StoredModels | None,
 ) -> Path:
     with _locked(models_dir, spec.name):
         status = cache.inspect(spec, models_dir / spec.name)
@@ -80,7 +91,13 @@ def _pull(
         index = read_package_index(settings)
         with http_client(index) as client:
             downloader = Downloader(client=client)
-            return work.run(_fetchers(spec, work.archives, downloader, index, settings))
+            own: Sequence[Fetcher] = ()
+            if stored is not None:
+                own = (StoreFetcher(stored=stored, model=spec.name, downloader=downloader),)
+                if stored.only:
+                    return work.run(own)
+            public = _fetchers(spec, work.archives, downloader, index, settings)
+            return work.run([*own, *public])
 
 
 def ensure(
@@ -92,6 +109,7 @@ def ensure(
     baked: Sequence[Path] = (),
     offline: bool = False,
     hf_token: str | None = None,
+    stored: StoredModels | None = None,
 ) -> Path:
     """Return a model's verified folder: a baked one, the cached one, or a fresh pull.
 
@@ -101,8 +119,9 @@ def ensure(
         registry: the packaged one by default.
         on_progress: hears of a pull.
         baked: read-only roots with the cache's layout, used in place (container images).
-        offline: never go to a source.
+        offline: never go to a source, but to `stored`.
         hf_token: see `pull`.
+        stored: see `pull`.
 
     Raises:
         ModelUnavailable: nowhere here and `offline`, or no source gave the registered bytes.
@@ -113,10 +132,12 @@ def ensure(
         if status.installed:
             cache.restamp(status)
             return status.path
-    if offline:
+    if stored is not None:
+        stored = replace(stored, only=stored.only or offline)
+    elif offline:
         msg = f"model {spec.name} is not in {models_dir} and this process is told to stay offline"
         raise ModelUnavailable(msg)
-    return pull(spec.name, models_dir, registry, on_progress, hf_token=hf_token)
+    return pull(spec.name, models_dir, registry, on_progress, hf_token=hf_token, stored=stored)
 
 
 def _fetchers(

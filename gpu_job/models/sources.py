@@ -1,19 +1,22 @@
-"""Where weights come from: a hub repository by https, or files inside a package's archive."""
+"""Where weights come from: the deployment's store, a hub repository, files inside a package."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
 
 from gpu_job.models.archives import join_members
+from gpu_job.models.cache import MANIFEST, Stamp, hash_file, read_manifest
 from gpu_job.models.download import Downloader, DownloadFailed, OnBytes
 from gpu_job.models.progress import Phase
 from shared.models.registry import FileSpec, HubSource, PackageSource
 
 HUB = "https://huggingface.co"
+#: What a store answers where nothing is; S3 says 403 to who may not list.
+_ABSENT = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 #: Told the phase, the item's name, and the bytes done and expected.
 Report = Callable[[Phase, str, int, int | None], None]
@@ -120,6 +123,67 @@ class PackageFetcher:
                 url.partition("#")[0], target, headers={}, on_bytes=_reporter(report, name)
             )
         return target
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredModels:
+    """The deployment's own store of weights: ``<prefix>/<model>/<files>``, as a models folder has.
+
+    `sign` makes an address that gives an object for a while. With `only`, no other source is asked.
+    """
+
+    prefix: str
+    sign: Callable[[str], str]
+    only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoreFetcher:
+    """Reads a model from the deployment's own store.
+
+    The manifest that lies beside the files, where there is one, tells the hashes of those that the
+    registry could not pin.
+    """
+
+    stored: StoredModels
+    model: str
+    downloader: Downloader
+
+    @property
+    def label(self) -> str:
+        """``store <prefix>/<model>``."""
+        return f"store {self.stored.prefix}/{self.model}"
+
+    def fetch(self, files: tuple[FileSpec, ...], folder: Path, report: Report) -> None:
+        """Download each file, and compare those that only the manifest knows."""
+        for file in files:
+            self._download(file.path, folder / file.path, report)
+        loose = [file.path for file in files if file.sha256 is None]
+        known = self._manifest(folder, report) if loose else {}
+        for path in loose:
+            if path in known and hash_file(folder / path) != known[path].sha256:
+                (folder / path).unlink()
+                msg = f"{path} is not the file that the manifest beside it names; dropped"
+                raise DownloadFailed(msg)
+
+    def _manifest(self, folder: Path, report: Report) -> Mapping[str, Stamp]:
+        try:
+            self._download(MANIFEST, folder / MANIFEST, report)
+        except DownloadFailed as exc:
+            if exc.status not in _ABSENT:
+                raise
+            return {}
+        return read_manifest(folder)
+
+    def _download(self, path: str, target: Path, report: Report) -> None:
+        url = self.stored.sign(f"{self.stored.prefix}/{self.model}/{path}")
+        try:
+            self.downloader.fetch(url, target, headers={}, on_bytes=_reporter(report, path))
+        except DownloadFailed as exc:
+            if exc.status in _ABSENT:
+                msg = f"{path} is not there, or may not be read"
+                raise DownloadFailed(msg, status=exc.status) from exc
+            raise
 
 
 def _reporter(report: Report, item: str) -> OnBytes:

@@ -32,5 +32,7 @@ def test_both_engines_work_at_once_where_there_is_room_for_both(
     monkeypatch.setattr(assemble, "available_cores", lambda: cores)
     chosen = make_settings(tmp_path, **settings)
     with make_deployment(tmp_path) as deployment:
-        pipeline = pipeline_with(make_cache(chosen), chosen, deployment.platform)
+        pipeline = pipeline_with(
+            make_cache(chosen, deployment.platform.blobs), chosen, deployment.platform
+        )
     assert pipeline.side_by_side is expected
