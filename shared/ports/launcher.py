@@ -33,5 +33,9 @@ class Launcher(Protocol):
         ...
 
     def active(self) -> frozenset[str]:
-        """Handles of the executions that are starting or running."""
+        """Handles of the executions that are starting or running.
+
+        What this launcher has started is among them at once. Others' starts, and ends, may show
+        some seconds later where looking is dear; the adapter says how many.
+        """
         ...

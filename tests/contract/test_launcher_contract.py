@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from shared.ports.launcher import Launcher
+from shared.settings import WorkerSettings
 from tests.support.contracts import Adapters
 
 WORKER = """
@@ -72,8 +75,11 @@ def test_the_worker_learns_its_job_and_execution_from_its_environment(
     launcher: Launcher, program: Path
 ) -> None:
     execution, report = _start(launcher, program, "job_quick")
-    assert report["env"]["TAMLIL_JOB_ID"] == "job_quick"
-    assert report["env"]["TAMLIL_EXECUTION_ID"] == execution
+    with patch.dict(os.environ, report["env"], clear=True):
+        told = WorkerSettings()
+    assert told.job_id == "job_quick"
+    assert told.execution is not None
+    assert told.execution.partition("#")[0] == execution
     assert report["env"]["WORKER_SETTING"] == "1", "the deployment's settings"
     assert report["arguments"] == []
 
@@ -94,6 +100,18 @@ def test_stop_asks_the_worker_to_end_and_does_not_wait(launcher: Launcher, progr
     _wait_for(lambda: launcher.active() == {other})
     assert (program.parent / "job_long.terminated").exists()
     assert not (program.parent / "job_other.terminated").exists()
+
+
+def test_stop_takes_the_name_under_which_the_worker_claims(
+    launcher: Launcher, program: Path
+) -> None:
+    execution, report = _start(launcher, program, "job_long")
+    with patch.dict(os.environ, report["env"], clear=True):
+        name = WorkerSettings().execution
+    assert name is not None
+    launcher.stop(name)
+    _wait_for(lambda: execution not in launcher.active())
+    assert (program.parent / "job_long.terminated").exists()
 
 
 def test_stop_ends_a_worker_that_does_not_end_itself(launcher: Launcher, program: Path) -> None:
@@ -120,4 +138,4 @@ def test_handles_stay_valid_when_the_caller_restarts(
     assert restarted.active() == {execution}
     restarted.stop(execution)
     _wait_for(lambda: restarted.active() == frozenset())
-    assert launcher.active() == frozenset()
+    _wait_for(lambda: launcher.active() == frozenset())

@@ -1,10 +1,11 @@
-"""The adapters on AWS, against moto; see `moto_server` for what that does not model."""
+"""The adapters on AWS, against moto and a fake Batch; see there for what they don't model."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -27,7 +28,9 @@ from shared.ports.metrics import MetricsStore
 from shared.ports.rate_limiter import RateLimiter
 from shared.ports.secret_store import SecretStore
 from tests.support.aws_parts import make_bucket, make_bus, make_queue
+from tests.support.batch import batch_for_program, make_launcher
 from tests.support.contracts import Adapters
+from tests.support.fake_batch import FakeBatch
 from tests.support.moto_server import moto_server
 from tests.support.moto_sqs import sqs_clock
 
@@ -60,6 +63,8 @@ class AwsAdapters:
         self.name = name or f"t-{uuid4().hex[:12]}"
         self._environment = patch.dict(os.environ, aws_environment(self.endpoint))
         self._environment.start()
+        self._opened = ExitStack()
+        self._batch: FakeBatch | None = None
         self.clients = AwsClients(max_attempts=1)
         self._mine = name is None
         if self._mine:
@@ -82,6 +87,7 @@ class AwsAdapters:
     def close(self) -> None:
         if self._mine:
             moto_server().away = False
+        self._opened.close()
         for client in self.clients._made.values():
             client.close()
         self._environment.stop()
@@ -119,7 +125,12 @@ class AwsAdapters:
         return EventBridgeEventBus(self.clients, bus=self.name), queues
 
     def launcher(self, program: Path, *, grace_seconds: float = 5.0) -> Launcher:
-        pytest.skip("BatchLauncher is not written yet")
+        if self._batch is None:
+            self._batch = self._opened.enter_context(
+                batch_for_program(program, stop_seconds=grace_seconds)
+            )
+            os.environ["AWS_ENDPOINT_URL_BATCH"] = self._batch.url
+        return make_launcher(listing_seconds=0.05, listing_lag_seconds=0.5)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,15 @@ def batch_running(
         yield batch
 
 
+@contextmanager
+def batch_for_program(program: Path, *, stop_seconds: float) -> Iterator[FakeBatch]:
+    """What the contract suite of launchers asks for: a Python file with one setting."""
+    run = (sys.executable, str(program))
+    with fake_batch(program.parent / "logs", program=run, stop_seconds=stop_seconds) as batch:
+        batch.register(definition(environment={"WORKER_SETTING": "1"}))
+        yield batch
+
+
 def make_launcher(**more: Any) -> BatchLauncher:
     """A launcher that does not sleep between tries, unless told."""
     more = {"sleep": lambda seconds: None} | more
