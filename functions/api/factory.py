@@ -60,6 +60,7 @@ def create_app(platform: Platform, settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.describers = (transcribe.describe, transcripts.describe)
     app.state.platform = platform
     app.state.watchers = Watchers()
     app.state.pace = Pace()

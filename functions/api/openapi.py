@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -44,7 +45,13 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 class TamlilApi(FastAPI):
-    """FastAPI with the problem schema and the security schemes in its document."""
+    """FastAPI with the problem schema and the security schemes in its document.
+
+    `describers` add what takes long to make: a document is asked for seldom, an API is started
+    often.
+    """
+
+    describers: tuple[Callable[[dict[str, Any]], None], ...] = ()
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
@@ -57,6 +64,8 @@ class TamlilApi(FastAPI):
             for unused in ("HTTPValidationError", "ValidationError"):
                 components["schemas"].pop(unused, None)
             _drop_impossible(document)
+            for describe in self.describers:
+                describe(document)
         return super().openapi()
 
 

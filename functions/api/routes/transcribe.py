@@ -12,6 +12,7 @@ from functions.api.present import accepted, job_path
 from functions.api.schemas.transcribe import Accepted, TranscribeRequest
 from functions.api.security import Caller, PlatformOf, SecuredRoute, needs
 from functions.api.submissions import from_body, submission
+from functions.schemas.base import dense
 from functions.schemas.submit import TranscribeOptions
 from shared.domain.api_keys import Scope
 from shared.ports.platform import Platform
@@ -51,7 +52,6 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 _BY_ID = problems(410)
 
-_FORM_SCHEMA = TranscribeOptions.model_json_schema(ref_template="#/components/schemas/{model}")
 _FORM_BODY = {
     "requestBody": {
         "required": True,
@@ -73,13 +73,20 @@ _FORM_BODY = {
                             "description": "All options as one JSON object (TranscribeOptions),"
                             " instead of or beside single fields.",
                         },
-                        **_FORM_SCHEMA["properties"],
                     },
                 }
             }
         },
     }
 }
+
+
+def describe(document: dict[str, Any]) -> None:
+    """Tell the OpenAPI document the form's fields: every option."""
+    template = "#/components/schemas/{model}"
+    options = dense(TranscribeOptions.model_json_schema(ref_template=template))
+    body = document["paths"][UPLOAD_PATH]["post"]["requestBody"]
+    body["content"]["multipart/form-data"]["schema"]["properties"] |= options["properties"]
 
 
 @router.post(

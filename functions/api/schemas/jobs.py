@@ -87,7 +87,7 @@ class JobList(Model):
     cursor: str | None = Field(description="For the next page; null on the last.")
 
 
-class JobFilter(Model):
+class JobFilter(Model, defer_build=False):
     """Query of GET /api/v1/jobs."""
 
     status: Status | None = Field(default=None)

@@ -15,7 +15,7 @@ _Name = Annotated[str, StringConstraints(max_length=100, pattern=r"^[^\x00-\x1f\
 TenantName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
-class KeyRequest(Model):
+class KeyRequest(Model, defer_build=False):
     """Make a key."""
 
     model_config = ConfigDict(

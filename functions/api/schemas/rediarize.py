@@ -11,7 +11,7 @@ from functions.schemas.options import DiarizationArgs
 from functions.schemas.submit import WebhookFields
 
 
-class RediarizeRequest(WebhookFields):
+class RediarizeRequest(WebhookFields, defer_build=False):
     """Other limits, and what concerns the new job; null means as the finished job has it."""
 
     diarization_args: DiarizationArgs | None = Field(

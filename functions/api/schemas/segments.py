@@ -62,7 +62,7 @@ class SegmentsOut(Model):
     error: JobErrorOut | None = Field(description="Why it failed, or its last attempt did.")
 
 
-class SegmentsQuery(Model):
+class SegmentsQuery(Model, defer_build=False):
     """Query of GET /api/v1/jobs/{job_id}/segments."""
 
     after: str | None = Field(

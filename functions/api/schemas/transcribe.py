@@ -42,7 +42,7 @@ class TranscribeArgs(SourceFields, OptionFields):
     )
 
 
-class TranscribeRequest(SourceFields, OptionFields, JobFields):
+class TranscribeRequest(SourceFields, OptionFields, JobFields, defer_build=False):
     """Submit audio. Exactly one of url, blob, upload_id, storage_uri."""
 
     model_config = ConfigDict(

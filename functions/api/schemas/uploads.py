@@ -8,7 +8,7 @@ from functions.schemas.base import Line80, Line200, Model, Timestamp, Whole
 from functions.schemas.submit import TranscribeOptions
 
 
-class UploadRequest(Model):
+class UploadRequest(Model, defer_build=False):
     """Ask for a signed upload. With `transcribe` the job starts when the object arrives."""
 
     model_config = ConfigDict(

@@ -42,7 +42,7 @@ class DeliveryList(Model):
     cursor: str | None = Field(description="For the next page; null on the last.")
 
 
-class DeliveryFilter(Model):
+class DeliveryFilter(Model, defer_build=False):
     """Query of GET /api/v1/webhooks/deliveries."""
 
     job_id: str | None = Field(default=None, max_length=64)
@@ -51,7 +51,7 @@ class DeliveryFilter(Model):
     cursor: str | None = Field(default=None, max_length=1000)
 
 
-class TestRequest(Model):
+class TestRequest(Model, defer_build=False):
     """Where to send a signed test event."""
 
     url: UrlText = Field(examples=["https://example.com/hooks/tamlil"])

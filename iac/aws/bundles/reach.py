@@ -35,7 +35,7 @@ def reach(root: Path, entry: str) -> Reach:
     may import any module of its own package.
 
     Raises:
-        BundleError: there is no such entry.
+        BundleError: there is no such entry, or a module of ours that is imported is not there.
     """
     files: dict[str, Path] = {}
     foreign: set[str] = set()
@@ -82,6 +82,8 @@ def _imports(root: Path, module: str, path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             source = _source(package, node)
+            if source.split(".")[0] in OURS and _file(root, source) is None:
+                raise BundleError(f"{module} imports {source}, which is not there")
             yield source
             yield from (f"{source}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and _imports_by_name(node):

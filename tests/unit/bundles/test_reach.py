@@ -78,6 +78,12 @@ def test_an_entry_that_is_not_there_is_refused(root: Path) -> None:
         reach(root, "functions.sweep.app")
 
 
+def test_an_import_that_would_fail_on_lambda_fails_here(root: Path) -> None:
+    (root / "functions/intake/app.py").write_text("from shared.gone import x\n", encoding="utf-8")
+    with pytest.raises(BundleError, match=r"functions\.intake\.app imports shared\.gone"):
+        reach(root, "functions.intake.app")
+
+
 ENTRIES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (*(ROOT / "functions").glob("*/handle.py"), ROOT / "functions/api/factory.py")
