@@ -14,9 +14,15 @@ from uuid import uuid4
 import pytest
 
 from shared.adapters.aws.clients import AwsClients
+from shared.adapters.aws.dynamo_delivery_store import DynamoDeliveryStore
+from shared.adapters.aws.dynamo_job_store import DynamoJobStore
+from shared.adapters.aws.dynamo_key_store import DynamoKeyStore
+from shared.adapters.aws.dynamo_metrics import DynamoMetricsStore
+from shared.adapters.aws.dynamo_rate_limiter import DynamoRateLimiter
 from shared.adapters.aws.event_bridge_event_bus import EventBridgeEventBus
 from shared.adapters.aws.s3_blob_store import S3BlobStore
 from shared.adapters.aws.secrets_manager_store import SecretsManagerStore
+from shared.adapters.aws.table_schema import create_table_request
 from shared.ports.blob_store import BlobStore
 from shared.ports.delivery_store import DeliveryStore
 from shared.ports.event_bus import EventBus
@@ -74,6 +80,7 @@ class AwsAdapters:
         """Whatever must be there before an adapter is used."""
         sqs_clock()
         make_bucket(self.clients, self.name)
+        self.clients.dynamodb.create_table(**create_table_request(self.name))
 
     def now(self) -> float:
         return time.time()
@@ -96,7 +103,7 @@ class AwsAdapters:
         moto_server().away = True
 
     def job_store(self) -> JobStore:
-        pytest.skip("DynamoJobStore is not written yet")
+        return DynamoJobStore(self.clients, table=self.name)
 
     def job_queue(self, name: str = "jobs", *, max_receives: int = 5) -> JobQueue:
         return make_queue(self.clients, f"{self.name}-{name}", max_receives=max_receives)
@@ -105,19 +112,19 @@ class AwsAdapters:
         return S3BlobStore(self.clients, bucket=self.name)
 
     def delivery_store(self) -> DeliveryStore:
-        pytest.skip("DynamoDeliveryStore is not written yet")
+        return DynamoDeliveryStore(self.clients, table=self.name)
 
     def key_store(self) -> KeyStore:
-        pytest.skip("DynamoKeyStore is not written yet")
+        return DynamoKeyStore(self.clients, table=self.name)
 
     def secret_store(self) -> SecretStore:
         return SecretsManagerStore(self.clients, prefix=self.name)
 
     def metrics_store(self) -> MetricsStore:
-        pytest.skip("DynamoMetricsStore is not written yet")
+        return DynamoMetricsStore(self.clients, table=self.name)
 
     def rate_limiter(self) -> RateLimiter:
-        pytest.skip("DynamoRateLimiter is not written yet")
+        return DynamoRateLimiter(self.clients, table=self.name)
 
     def event_bus(self) -> tuple[EventBus, Sequence[JobQueue]]:
         queues = [self.job_queue(name) for name in ("webhook", "enhance")]
