@@ -11,8 +11,6 @@ from pathlib import Path
 from unittest.mock import patch
 from uuid import uuid4
 
-import pytest
-
 from shared.adapters.aws.clients import AwsClients
 from shared.adapters.aws.dynamo_delivery_store import DynamoDeliveryStore
 from shared.adapters.aws.dynamo_job_store import DynamoJobStore
