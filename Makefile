@@ -112,13 +112,15 @@ bench-transcript: $(VENV)/.dev models $(PEERS)/.done ## Measure transcripts agai
 LAMBDA_PYTHON ?= 3.13
 LAMBDA_ARCH ?= arm64
 SAM_CLI := aws-sam-cli==1.170.0
+# A cloud to deploy to in a test, beside the translator that it needs to know SAM's templates.
+SAM_CLOUD := ministack==1.5.33
 SAM := .venv-sam
 export SAM_CLI_TELEMETRY := 0
 
 $(SAM)/.done: Makefile | $(BIN)/uv
 	@echo "Setting up the SAM command line in $(SAM) ..."
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(SAM)
-	@$(UV) pip install --quiet --python $(SAM)/bin/python $(SAM_CLI) && touch $@
+	@$(UV) pip install --quiet --python $(SAM)/bin/python $(SAM_CLI) $(SAM_CLOUD) && touch $@
 
 build-%Function: $(BIN)/uv
 	@$(BIN)/python -m iac.aws.bundles $*Function --out "$(ARTIFACTS_DIR)" --python-version $(LAMBDA_PYTHON) --architecture $(LAMBDA_ARCH)
@@ -127,6 +129,7 @@ monitoring: $(VENV)/.dev ## Make the dashboard and the alarms for AWS anew (iac/
 	@$(BIN)/python -m iac.aws.monitoring
 
 build-aws: $(SAM)/.done ## Build the Lambda functions' bundles for AWS and print their sizes
+	@AWS_DEFAULT_REGION=us-east-1 $(SAM)/bin/sam validate --lint
 	@$(SAM)/bin/sam build --build-in-source
 	@$(BIN)/python -m iac.aws.bundles --sizes .aws-sam/build
 

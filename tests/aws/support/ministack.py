@@ -112,9 +112,11 @@ class Ministack:
 
 
 @contextmanager
-def run_ministack(folder: Path, variables: Mapping[str, str]) -> Iterator[Ministack]:
+def run_ministack(
+    folder: Path, variables: Mapping[str, str], *, installed: Path = MINISTACK
+) -> Iterator[Ministack]:
     """Start on a free port, with these variables for the functions too; end it with the block."""
-    program, port = need(MINISTACK), free_port()
+    program, port = need(installed), free_port()
     temporary = folder / "tmp"
     temporary.mkdir(parents=True)
     own = {
