@@ -188,7 +188,8 @@ class _Parts:
             if chunk is None:
                 break
             self._rest += chunk
-        part = bytes(self._rest[: self._part_bytes])
+        with memoryview(self._rest) as rest:
+            part = bytes(rest[: self._part_bytes])
         del self._rest[: self._part_bytes]
         self._sha256.update(part)
         self.size_bytes += len(part)

@@ -45,6 +45,18 @@ class _Current:
     values: tuple[str, ...]
 
 
+class _Deleted(Unavailable):
+    """A person scheduled the secret for deletion: not to be made anew behind their back."""
+
+    def __init__(self, full: str) -> None:
+        super().__init__(
+            f"the secret {full!r} is scheduled for deletion; restore it, or delete it for good"
+            " (--force-delete-without-recovery)",
+            code="secret_deleted",
+            retryable=False,
+        )
+
+
 class SecretsManagerStore:
     """`SecretStore` under `prefix`; `kms_key` encrypts new secrets instead of the account's key."""
 
@@ -63,7 +75,10 @@ class SecretsManagerStore:
 
     def get(self, name: str) -> Sequence[str]:
         """All versions in force; none of a secret that was scheduled for deletion."""
-        current = self._read(self._full(name))
+        try:
+            current = self._read(self._full(name))
+        except _Deleted:
+            current = None
         return () if current is None else current.values
 
     def put(self, name: str, value: str, *, keep: int = 2) -> None:
@@ -110,8 +125,10 @@ class SecretsManagerStore:
             try:
                 answer = self._secrets.get_secret_value(SecretId=full, VersionStage="AWSCURRENT")
             except ClientError as exc:
-                if error_code(exc) == "ResourceNotFoundException" or _deleted(exc):
+                if error_code(exc) == "ResourceNotFoundException":
                     return None
+                if _deleted(exc):
+                    raise _Deleted(full) from exc
                 raise
         values = json.loads(answer["SecretString"])
         return _Current(version_id=answer["VersionId"], values=tuple(values))
@@ -134,12 +151,7 @@ class SecretsManagerStore:
                 if error_code(exc) == "ResourceExistsException":
                     return False
                 if _deleted(exc):
-                    raise Unavailable(
-                        f"the secret {full!r} is scheduled for deletion; restore it, or delete it"
-                        " for good (--force-delete-without-recovery)",
-                        code="secret_deleted",
-                        retryable=False,
-                    ) from exc
+                    raise _Deleted(full) from exc
                 raise
         return True
 
