@@ -28,7 +28,7 @@ def refusing(
         calls[operation] += 1
         return (_Refused(), left.pop(0)) if left else None
 
-    events = clients.dynamodb.meta.events
+    events: Any = clients.dynamodb.meta.events  # its handlers may answer, whatever its types say
     events.register(f"before-call.dynamodb.{operation}", before_call)
     try:
         yield calls
@@ -48,7 +48,7 @@ def losing_answers(clients: AwsClients, operation: str) -> Iterator[None]:
         return 0 if event["attempts"] == 1 else None
 
     name = f"needs-retry.dynamodb.{operation}"
-    events = clients.dynamodb.meta.events
+    events: Any = clients.dynamodb.meta.events  # its handlers may answer, whatever its types say
     events.register_first(name, needs_retry)
     try:
         yield
@@ -64,7 +64,7 @@ def counting(clients: AwsClients) -> Iterator[Counter[str]]:
     def before_call(model: Any, **_: object) -> None:
         calls[model.name] += 1
 
-    events = clients.dynamodb.meta.events
+    events: Any = clients.dynamodb.meta.events  # its handlers may answer, whatever its types say
     events.register("before-call.dynamodb", before_call)
     try:
         yield calls

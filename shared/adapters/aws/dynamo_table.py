@@ -63,7 +63,7 @@ class DynamoTable:
     ) -> None:
         self.name = name
         self._clients = clients
-        self._sleep = sleep
+        self.sleep = sleep
 
     @property
     def client(self) -> Any:
@@ -156,7 +156,7 @@ class DynamoTable:
                 except ClientError as exc:
                     _raise_refusal(exc)
             # Full jitter: those who met once don't meet again.
-            self._sleep(random.uniform(0.0, wait))  # noqa: S311 - no secret
+            self.sleep(random.uniform(0.0, wait))  # noqa: S311 - no secret
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
         raise Unavailable("the table did not answer as it should (too many writers of one item)")
 

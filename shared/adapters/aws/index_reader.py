@@ -8,7 +8,6 @@ match, but gives nothing that no longer does, and nothing older than the call.
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -156,6 +155,6 @@ def batch_get(table: DynamoTable, keys: Sequence[Key]) -> dict[Key, Item]:
         if not left:
             return items
         if len(items) == 0:  # throttled; an answer that was cut at 16 MB goes on at once
-            time.sleep(wait)
+            table.sleep(wait)
             wait *= 2
     raise Unavailable("the table did not answer as it should (keys left unread)")

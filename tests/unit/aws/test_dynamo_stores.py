@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.aws import dynamo_table, index_reader
+from shared.adapters.aws import dynamo_table
 from shared.adapters.aws.dynamo_records import record_item
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import Conflict, LimitExceeded, Unavailable, VersionConflict
@@ -32,7 +32,6 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(
         dynamo_table.DynamoTable.__init__, "__kwdefaults__", {"sleep": waits.append}
     )
-    monkeypatch.setattr(index_reader.time, "sleep", waits.append)
     return waits
 
 
