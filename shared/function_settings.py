@@ -29,10 +29,20 @@ _LEAST_SCHEDULE = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ApiOptions:
+    """What concerns the API alone; see `Settings`."""
+
+    cors_origins: tuple[str, ...]
+    max_body_bytes: int
+    metrics_public: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FunctionSettings:
-    """What a platform on AWS is made from."""
+    """What a platform on AWS is made from, and the API over it."""
 
     log_level: str
+    api: ApiOptions
     names: AwsNames
     timing: Timing
     limits: Limits
@@ -51,6 +61,11 @@ def read_function_settings(
     reader = Variables(os.environ if variables is None else variables)
     found = FunctionSettings(
         log_level=reader.one_of("LOG_LEVEL", _LEVELS, "INFO"),
+        api=ApiOptions(
+            cors_origins=reader.items("CORS_ORIGINS", (str,)) or (),
+            max_body_bytes=reader.whole("MAX_BODY_BYTES", DEFAULTS["max_body_bytes"]),
+            metrics_public=reader.flag("METRICS_PUBLIC", default=False),
+        ),
         names=_names(reader),
         timing=_timing(reader),
         limits=_limits(reader, models=models),

@@ -18,7 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from functions.schemas.translate import described
+from functions.schemas.described import described
 from shared.domain import errors
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"

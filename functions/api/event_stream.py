@@ -14,6 +14,7 @@ from typing import Any
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
+from functions.api.pace import Pace
 from functions.api.present_segments import error_out, segment_out
 from functions.api.watchers import Watch
 from shared.domain.errors import NotFound, Unavailable
@@ -22,22 +23,6 @@ from shared.services.read_segments import SegmentsPage
 
 #: Behind the cursor in the id of the last event: whoever comes back with it has everything.
 END_MARK = ".end"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pace:
-    """Seconds.
-
-    - look: between looks at the record
-    - keepalive: of silence after which a comment keeps proxies from closing the connection
-    - longest: after which the stream ends, so that the key is checked anew when the client returns
-    - retry: after which a client should come back
-    """
-
-    look: float = 0.3
-    keepalive: float = 15.0
-    longest: float = 900.0
-    retry: float = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

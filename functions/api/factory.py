@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from functions.api import errors
-from functions.api.event_stream import Pace
 from functions.api.middleware.body_limit import BodyLimit
 from functions.api.middleware.faults import Faults
 from functions.api.middleware.request_context import RequestContext
 from functions.api.openapi import TamlilApi
-from functions.api.routes import (
-    events,
-    health,
-    jobs,
-    keys,
-    metrics,
-    models,
-    rediarize,
-    segments,
-    transcribe,
-    transcripts,
-    uploads,
-    webhooks,
-)
+from functions.api.pace import Pace
+from functions.api.routes.sections import Sections
 from functions.api.watchers import Watchers
 from shared.ports.platform import Platform
-from shared.settings import Settings
 
 #: What a form adds to its file: boundaries, part headers, option fields (bytes).
 _FORM_OVERHEAD_BYTES = 1 << 20
+_UPLOAD_PATH = "/api/v1/transcribe/upload"
 
 _DESCRIPTION = """\
 Self-hosted transcription: submit audio, ask for the job or be told by a signed webhook, fetch the
@@ -49,8 +37,27 @@ _TAGS = [
 ]
 
 
-def create_app(platform: Platform, settings: Settings) -> FastAPI:
-    """The ASGI application over this platform."""
+class ApiSettings(Protocol):
+    """What of a deployment's settings concerns the API alone."""
+
+    @property
+    def cors_origins(self) -> tuple[str, ...]:
+        """Origins whose pages may call it."""
+        ...
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest body but for a form with a file."""
+        ...
+
+    @property
+    def metrics_public(self) -> bool:
+        """Whether metrics need no key."""
+        ...
+
+
+def create_app(platform: Platform, settings: ApiSettings, *, lazily: bool = False) -> TamlilApi:
+    """The ASGI application over this platform; `lazily` makes routes when they are first needed."""
     app = TamlilApi(
         title="Tamlil",
         version=version("tamlil"),
@@ -60,37 +67,25 @@ def create_app(platform: Platform, settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.describers = (transcribe.describe, transcripts.describe)
     app.state.platform = platform
     app.state.watchers = Watchers()
     app.state.pace = Pace()
     errors.install(app)
-    for module in (
-        transcribe,
-        uploads,
-        jobs,
-        segments,
-        events,
-        transcripts,
-        models,
-        rediarize,
-        webhooks,
-        keys,
-        health,
-    ):
-        app.include_router(module.router)
-    app.include_router(metrics.public if settings.metrics_public else metrics.secured)
+    metrics = "public" if settings.metrics_public else "secured"
+    app.sections = Sections(app.include_router, router={"metrics": metrics})
+    if not lazily:
+        app.sections.need_all()
     _add_middleware(app, platform, settings)
     return app
 
 
-def _add_middleware(app: FastAPI, platform: Platform, settings: Settings) -> None:
+def _add_middleware(app: FastAPI, platform: Platform, settings: ApiSettings) -> None:
     """The last one added is the outermost."""
     form_bytes = platform.limits.max_multipart_bytes + _FORM_OVERHEAD_BYTES
     app.add_middleware(
         BodyLimit,
         limit=settings.max_body_bytes,
-        by_path={transcribe.UPLOAD_PATH: form_bytes},
+        by_path={_UPLOAD_PATH: form_bytes},
     )
     app.add_middleware(Faults)
     if settings.cors_origins:

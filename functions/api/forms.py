@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 
 from functions.api.audio_types import check_audio_type
 from functions.api.strict_json import media_type
+from functions.schemas.json_text import parse_json
 from functions.schemas.submit import TranscribeOptions
-from functions.schemas.texts import parse_json, typed_field
+from functions.schemas.texts import typed_field
 from functions.schemas.translate import same_in_both
 from shared.domain.errors import InvalidRequest
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 
 from functions.api.errors import PROBLEM_MEDIA_TYPE
+from functions.api.routes.sections import PATHS, Sections
 from functions.api.schemas.problem import Problem
 from functions.api.security import SECURITY_SCHEMES
 
@@ -47,15 +48,22 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 class TamlilApi(FastAPI):
     """FastAPI with the problem schema and the security schemes in its document.
 
-    `describers` add what takes long to make: a document is asked for seldom, an API is started
-    often.
+    `sections` are the routes; a request has those of its path included, the document all, and what
+    they add to it that takes long to make.
     """
 
-    describers: tuple[Callable[[dict[str, Any]], None], ...] = ()
+    sections: Sections
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http":
+            self.sections.need(scope["path"])
+        await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
         if self.openapi_schema is None:
+            self.sections.need_all()
             document = super().openapi()
             components = document.setdefault("components", {})
             components["securitySchemes"] = SECURITY_SCHEMES
@@ -64,9 +72,16 @@ class TamlilApi(FastAPI):
             for unused in ("HTTPValidationError", "ValidationError"):
                 components["schemas"].pop(unused, None)
             _drop_impossible(document)
-            for describe in self.describers:
+            for describe in self.sections.describers:
                 describe(document)
+            document["paths"] = dict(sorted(document["paths"].items(), key=_position))
         return super().openapi()
+
+
+def _position(path: tuple[str, Any]) -> int:
+    """Whichever was included first: the document lists the sections in their own order."""
+    own = (number for number, one in enumerate(PATHS.values()) if one.fullmatch(path[0]))
+    return next(own, len(PATHS))
 
 
 def _drop_impossible(document: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import Request
 
-from functions.schemas.texts import parse_json
+from functions.schemas.json_text import parse_json
 from shared.domain.errors import InvalidRequest
 
 

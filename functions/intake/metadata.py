@@ -17,8 +17,9 @@ from pydantic import ValidationError
 
 from functions.intake.handle import Wishes
 from functions.intake.wishes import read_wishes
+from functions.schemas.json_text import parse_json
 from functions.schemas.submit import JobFields, TranscribeOptions
-from functions.schemas.texts import parse_json, typed_field
+from functions.schemas.texts import typed_field
 from functions.schemas.translate import same_in_both, webhook_target
 from shared.domain.errors import InvalidRequest
 from shared.domain.job import WebhookTarget

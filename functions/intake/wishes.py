@@ -7,13 +7,9 @@ from collections.abc import Callable
 from pydantic import ValidationError
 
 from functions.intake.handle import Wishes
+from functions.schemas.described import described
 from functions.schemas.submit import TranscribeOptions
-from functions.schemas.translate import (
-    check_offered,
-    described,
-    transcription_options,
-    webhook_target,
-)
+from functions.schemas.translate import check_offered, transcription_options, webhook_target
 from shared.domain.errors import InvalidRequest
 
 

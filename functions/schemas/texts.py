@@ -1,12 +1,11 @@
-"""Values that come as text: JSON as RFC 8259 has it, and fields of forms and headers."""
+"""Fields of forms and headers, which come as text."""
 
 from __future__ import annotations
 
 import types
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic_core import from_json
-
+from functions.schemas.json_text import parse_json
 from functions.schemas.submit import TranscribeOptions
 from shared.domain.errors import InvalidRequest
 
@@ -14,19 +13,6 @@ _WORDS = {
     "true": True, "1": True, "yes": True, "on": True,
     "false": False, "0": False, "no": False, "off": False,
 }  # fmt: skip
-
-
-def parse_json(body: bytes | str) -> Any:
-    """Parse a document.
-
-    Raises:
-        InvalidRequest: code ``invalid_json``; says where, not what.
-    """
-    try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError as exc:
-        msg = f"not valid JSON (UTF-8): {exc}"
-        raise InvalidRequest(msg, code="invalid_json") from exc
 
 
 def typed_field(name: str, value: object) -> Any:

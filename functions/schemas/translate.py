@@ -1,8 +1,8 @@
-"""From checked fields to what the services take, and from what pydantic refuses to plain words."""
+"""From checked fields to what the services take."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from functions.schemas.options import DiarizationArgs, OptionFields
@@ -10,8 +10,6 @@ from functions.schemas.submit import SUBSCRIBABLE, JobFields, WebhookFields
 from shared.domain import options as domain
 from shared.domain.errors import InvalidRequest, UnsupportedOption
 from shared.domain.job import DEFAULT_WEBHOOK_EVENTS, PayloadMode, WebhookTarget
-
-_LONGEST_FIELD = 100
 
 
 def same_in_both(
@@ -104,17 +102,3 @@ def webhook_target(fields: WebhookFields) -> WebhookTarget | None:
     return WebhookTarget(
         url=fields.webhook_url, events=events, mode=fields.webhook_mode or PayloadMode.STANDARD
     )
-
-
-def described(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Pydantic's errors as field and message, without what was sent."""
-    return [
-        {"field": _field(error["loc"]), "message": error["msg"].removeprefix("Value error, ")}
-        for error in found
-    ]
-
-
-def _field(loc: Sequence[int | str]) -> str:
-    """``("body", "metadata", "k")`` as ``metadata.k``; the body as a whole is ``body``."""
-    inner = loc[1:] if len(loc) > 1 and loc[0] in ("body", "query", "path", "header") else loc
-    return ".".join(str(part) for part in inner)[:_LONGEST_FIELD]

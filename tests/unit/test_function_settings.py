@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from shared.domain.errors import InvalidRequest
 from shared.domain.model_policy import ModelPolicy
-from shared.function_settings import FunctionSettings, read_function_settings
+from shared.function_settings import ApiOptions, FunctionSettings, read_function_settings
 from shared.settings import Settings
 from shared.settings_aws import AwsSettings
 from shared.wiring.common import limits, timing, webhooks
@@ -48,6 +48,11 @@ def with_pydantic(
     settings = Settings()
     return FunctionSettings(
         log_level=settings.log_level,
+        api=ApiOptions(
+            cors_origins=settings.cors_origins,
+            max_body_bytes=settings.max_body_bytes,
+            metrics_public=settings.metrics_public,
+        ),
         names=AwsSettings().names(),
         timing=timing(settings),
         limits=limits(settings),
@@ -91,6 +96,9 @@ ALIKE = {
     "TAMLIL_WEBHOOK_INLINE_BYTES": "0",
     "TAMLIL_ALLOW_LOOPBACK_URLS": "true",
     "TAMLIL_ALLOW_PRIVATE_NETWORKS": '["10.0.0.0/8"]',
+    "TAMLIL_CORS_ORIGINS": '["https://a.example.com"]',
+    "TAMLIL_MAX_BODY_BYTES": "1234",
+    "TAMLIL_METRICS_PUBLIC": "1",
     "TAMLIL_DEVICE": "cpu",
     "TAMLIL_DEFAULT_MODEL": "tiny.en",
     "TAMLIL_LANGUAGE_MODELS": '{"iw": "ivrit-he-turbo"}',

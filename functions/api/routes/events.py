@@ -13,8 +13,9 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from functions.api.event_stream import END_MARK, Pace, Source, stream
+from functions.api.event_stream import END_MARK, Source, stream
 from functions.api.openapi import SECURED, problems
+from functions.api.pace import Pace
 from functions.api.routes.jobs import JobId
 from functions.api.schemas.segments import CURSOR_EXAMPLE
 from functions.api.security import Caller, PlatformOf, SecuredRoute, needs

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.api.event_stream import Pace
+from functions.api.pace import Pace
 from functions.api.watchers import Watchers
 from functions.local.http_server import HttpServer, bind, url_of
 from shared.domain.api_keys import Scope
