@@ -16,7 +16,16 @@ if TYPE_CHECKING:  # a function on AWS imports what is below without loading pyd
 
 @contextmanager
 def load(settings: Settings) -> Iterator[Platform]:
-    """The platform that the settings name, closed at the end of the block."""
+    """The platform that the settings name, closed at the end of the block.
+
+    Raises:
+        InvalidRequest: code ``invalid_settings``: a name that the platform needs is not set.
+    """
+    if settings.platform == "aws":
+        from shared.wiring.aws import open_aws
+
+        yield open_aws(settings)
+        return
     from shared.wiring.local import open_local
 
     deployment = open_local(settings)
