@@ -32,6 +32,7 @@ STACKS = {
 #: `COMMON`; a change here is a change of what a break-in can do, and wants a reason.
 MAY: dict[str, dict[str, set[str]]] = {
     "ApiFunction": {
+        "dynamodb:DeleteItem": {"Table"},
         "s3:AbortMultipartUpload": {"tenants"},
         "s3:DeleteObject": {"tenants"},
         "s3:DeleteObjectVersion": {"tenants"},
@@ -67,17 +68,15 @@ MAY: dict[str, dict[str, set[str]]] = {
     "DispatchFunction": {
         "sqs:ReceiveMessage": {"JobsQueue"},
         "sqs:DeleteMessage": {"JobsQueue"},
-        "sqs:ChangeMessageVisibility": {"JobsQueue"},
         "sqs:GetQueueAttributes": {"JobsQueue"},
         "batch:SubmitJob": {"Batch queue", "Batch definition"},
-        "batch:DescribeJobs": {"*"},
         "batch:ListJobs": {"*"},
         "events:PutEvents": {"EventBus"},
     },
     "WebhookFunction": {
+        "dynamodb:DeleteItem": {"Table"},
         "sqs:ReceiveMessage": {"WebhookQueue"},
         "sqs:DeleteMessage": {"WebhookQueue"},
-        "sqs:ChangeMessageVisibility": {"WebhookQueue"},
         "sqs:GetQueueAttributes": {"WebhookQueue"},
         "sqs:SendMessage": {"WebhookQueue"},
         "s3:GetObject": {"tenants"},
@@ -86,6 +85,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "secretsmanager:GetSecretValue": {"secrets"},
     },
     "SweepFunction": {
+        "dynamodb:DeleteItem": {"Table"},
         "s3:AbortMultipartUpload": {"tenants"},
         "s3:DeleteObject": {"tenants"},
         "s3:DeleteObjectVersion": {"tenants"},
@@ -106,9 +106,12 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
 }  # fmt: skip
 
+#: Called by the command line and by the embedded mode's loops, and by no function or worker.
+OPERATORS = {"sqs:ChangeMessageVisibility"}
+
 #: What all of them may do. The key can be used through the services that store data only.
 COMMON = {
-    "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
+    "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem",
     "dynamodb:Query", "dynamodb:UpdateItem", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt",
     "kms:GenerateDataKey*", "kms:ReEncrypt*", "logs:CreateLogStream", "logs:PutLogEvents",
     "xray:PutTelemetryRecords", "xray:PutTraceSegments",
@@ -157,6 +160,12 @@ def resource_statements(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield logical_id, statement
 
 
+def allowed(function: str) -> list[dict[str, Any]]:
+    """What a function's role allows; what it denies is looked at by itself."""
+    found = statements(ROLES[function], **EVERYTHING)
+    return [statement for statement in found if statement["Effect"] == "Allow"]
+
+
 @pytest.mark.parametrize("name", STACKS)
 def test_every_action_exists(name: str) -> None:
     for _, statement in [*identity_statements(name), *resource_statements(name)]:
@@ -179,7 +188,7 @@ def test_no_role_is_given_all_of_a_service(name: str) -> None:
         action
         for _, statement in identity_statements(name)
         for action in listed(statement["Action"])
-        if "*" in action
+        if "*" in action and statement["Effect"] == "Allow"
     }
     assert wide <= {"kms:GenerateDataKey*", "kms:ReEncrypt*"}
 
@@ -220,8 +229,7 @@ def test_each_function_has_a_role_of_its_own() -> None:
 @pytest.mark.parametrize("function", sorted(MAY))
 def test_a_function_may_do_what_is_written_here_and_no_more(function: str) -> None:
     found: dict[str, set[str]] = {}
-    for statement in statements(ROLES[function], **EVERYTHING):
-        assert statement["Effect"] == "Allow"
+    for statement in allowed(function):
         for action in listed(statement["Action"]):
             if action not in COMMON:
                 named = {_name(it) for it in listed(statement["Resource"])}
@@ -232,37 +240,50 @@ def test_a_function_may_do_what_is_written_here_and_no_more(function: str) -> No
 @pytest.mark.parametrize("function", sorted(MAY))
 def test_what_all_may_do_is_bound_to_this_deployments_parts(function: str) -> None:
     log = f"<{function.removesuffix('Function')}Logs.Arn>"
-    allowed = {
+    parts = {
         "dynamodb": {"<Table.Arn>", "<Table.Arn>/index/*"},
         "kms": {"<Key.Arn>"},
         "logs": {log},
         "xray": {"*"},
     }
     found: set[str] = set()
-    for statement in statements(ROLES[function], **EVERYTHING):
+    for statement in allowed(function):
         for action in set(listed(statement["Action"])) & COMMON:
             found.add(action)
             service = action.partition(":")[0]
-            assert set(listed(statement["Resource"])) == allowed[service], action
+            assert set(listed(statement["Resource"])) == parts[service], action
             if service == "kms":
                 (through,) = statement["Condition"]["StringEquals"].items()
                 assert through[0] == "kms:ViaService"
     assert found == COMMON
 
 
-@pytest.mark.parametrize("service", [it for it in FILES if called(it)])
+@pytest.mark.parametrize("service", FILES)
 def test_the_functions_and_the_worker_may_do_what_the_adapters_call_and_no_more(
     service: str,
 ) -> None:
+    assert called(service), f"an adapter of {service} was looked for under another name"
     granted = {
         action
         for name in ("template.yaml", "batch.yaml")
         for role, statement in identity_statements(name)
         if role in {*ROLES.values(), "UseTable", "JobRole"}
         for action in listed(statement["Action"])
-        if action.startswith(f"{service}:")
+        if action.startswith(f"{service}:") and statement["Effect"] == "Allow"
     }
-    assert granted == actions_needed(service)
+    assert granted == actions_needed(service) - OPERATORS
+
+
+def test_api_keys_are_the_apis_alone() -> None:
+    """Every other role, the worker's too, is denied the items of keys, in table and indexes."""
+    keys = {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["key", "key#*"]}}
+    for function, role in ROLES.items():
+        denied = [it for it in statements(role, **EVERYTHING) if it["Effect"] == "Deny"]
+        assert [it["Condition"] for it in denied] == ([] if function == "ApiFunction" else [keys])
+        assert all(it["Action"] == "dynamodb:*" for it in denied)
+        assert all(it["Resource"] == ["<Table.Arn>", "<Table.Arn>/index/*"] for it in denied)
+    worker = [it for role, it in identity_statements("batch.yaml") if role == "JobRole"]
+    assert keys in [it["Condition"] for it in worker if it["Effect"] == "Deny"]
 
 
 def test_a_function_may_not_be_run_by_others_than_its_sources() -> None:
