@@ -8,6 +8,9 @@ from enum import StrEnum
 from shared.domain.events import EventType
 from shared.domain.job import PayloadMode
 
+#: The log of a delivery holds its newest attempts: people may redeliver without end.
+MOST_ATTEMPTS_KEPT = 100
+
 #: Seconds between attempts: at once, then after 5 s, 5 min, 30 min, 2 h, 5 h and 10 h.
 DEFAULT_SCHEDULE = (0.0, 5.0, 300.0, 1800.0, 7200.0, 18000.0, 36000.0)
 
@@ -63,6 +66,10 @@ class Delivery:
         return max(self.next_attempt_at, self.locked_until or 0.0)
 
 
+def _logged(delivery: Delivery, attempt: DeliveryAttempt) -> tuple[DeliveryAttempt, ...]:
+    return (*delivery.attempts, attempt)[-MOST_ATTEMPTS_KEPT:]
+
+
 def lock(delivery: Delivery, *, until: float) -> Delivery:
     """Take the delivery for one attempt; written before sending."""
     return replace(delivery, locked_until=until)
@@ -73,7 +80,7 @@ def record_success(delivery: Delivery, attempt: DeliveryAttempt) -> Delivery:
     return replace(
         delivery,
         status=DeliveryStatus.DELIVERED,
-        attempts=(*delivery.attempts, attempt),
+        attempts=_logged(delivery, attempt),
         scheduled=delivery.scheduled + 1,
         next_attempt_at=None,
         locked_until=None,
@@ -94,7 +101,7 @@ def record_failure(
     return replace(
         delivery,
         status=DeliveryStatus.FAILED if over else DeliveryStatus.PENDING,
-        attempts=(*delivery.attempts, attempt),
+        attempts=_logged(delivery, attempt),
         scheduled=used,
         next_attempt_at=None if wait is None else attempt.at + attempt.duration_seconds + wait,
         locked_until=None,
@@ -103,7 +110,7 @@ def record_failure(
 
 def record_late(delivery: Delivery, attempt: DeliveryAttempt) -> Delivery:
     """An attempt that outlived its lock did not succeed: log it, the schedule is another's now."""
-    return replace(delivery, attempts=(*delivery.attempts, attempt))
+    return replace(delivery, attempts=_logged(delivery, attempt))
 
 
 def record_gone(delivery: Delivery, attempt: DeliveryAttempt | None) -> Delivery:
@@ -111,7 +118,7 @@ def record_gone(delivery: Delivery, attempt: DeliveryAttempt | None) -> Delivery
     return replace(
         delivery,
         status=DeliveryStatus.SWITCHED_OFF,
-        attempts=delivery.attempts if attempt is None else (*delivery.attempts, attempt),
+        attempts=delivery.attempts if attempt is None else _logged(delivery, attempt),
         next_attempt_at=None,
         locked_until=None,
     )

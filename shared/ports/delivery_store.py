@@ -31,6 +31,9 @@ class DeliveryPage:
 class DeliveryStore(Protocol):
     """Deliveries with optimistic versions, as in `JobStore`.
 
+    `get`, `is_switched_off`, a `query` by job and `delete_for_job` see every write that returned
+    before them; other lists may lag as those of `JobStore`, and `due_tenants` may for a moment
+    name a tenant in vain.
     Every method raises `Unavailable` when the store does not answer.
     """
 

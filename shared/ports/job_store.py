@@ -32,8 +32,11 @@ class JobPage:
 
 
 class JobStore(Protocol):
-    """Records with optimistic versions. Reads see every write that returned before them.
+    """Records with optimistic versions.
 
+    `get`, `find_unique` and `counts` see every write that returned before them. Lists (`query`,
+    `pending`, `due`, `held_by`) may for a moment lack what has just come to match, where indexes
+    follow the records; what they give is the record as it is at the call, and matches.
     Every method raises `Unavailable` when the store does not answer.
     """
 

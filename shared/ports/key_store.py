@@ -24,7 +24,10 @@ class KeyStore(Protocol):
         ...
 
     def list(self, tenant: str | None = None) -> Sequence[ApiKey]:
-        """A tenant's keys, or all; oldest first, revoked ones included."""
+        """A tenant's keys, or all; oldest first, revoked ones included.
+
+        It may for a moment lack a new key, as the lists of `JobStore`; `get` never does.
+        """
         ...
 
     def revoke(self, key_id: str, *, now: float) -> ApiKey:

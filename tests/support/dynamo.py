@@ -100,9 +100,8 @@ class LaggingIndexes:
 
     def catch_up(self) -> None:
         """Let the indexes show what the table holds now."""
-        now = {_key(item): item for item in _items(self._real, self._table)}
-        for key in {_key(item) for item in _items(self._real, self._copy)} - set(now):
-            pk, sk = key
+        now = table_items(self._real, self._table)
+        for pk, sk in set(table_items(self._real, self._copy)) - set(now):
             self._real.delete_item(
                 TableName=self._copy, Key={PARTITION: {"S": pk}, SORT: {"S": sk}}
             )
@@ -110,10 +109,8 @@ class LaggingIndexes:
             self._real.put_item(TableName=self._copy, Item=item)
 
 
-def _key(item: dict[str, Any]) -> tuple[str, str]:
-    return item[PARTITION]["S"], item[SORT]["S"]
-
-
-def _items(client: Any, table: str) -> list[dict[str, Any]]:
+def table_items(client: Any, table: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """All that a table holds, by key."""
     pages = client.get_paginator("scan").paginate(TableName=table)
-    return [item for page in pages for item in page["Items"]]
+    items = [item for page in pages for item in page["Items"]]
+    return {(item[PARTITION]["S"], item[SORT]["S"]): item for item in items}

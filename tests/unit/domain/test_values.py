@@ -134,3 +134,13 @@ def test_messages_survive_the_wire() -> None:
 def test_a_message_of_another_kind_or_version_is_refused(body: str) -> None:
     with pytest.raises(InvalidRequest):
         messages.decode(JobQueued, body)
+
+
+def test_the_log_of_a_delivery_keeps_its_newest_attempts() -> None:
+    delivery = make_delivery()
+    for number in range(deliveries.MOST_ATTEMPTS_KEPT + 5):
+        delivery = deliveries.record_success(
+            deliveries.redeliver(delivery, now=NOW), tried(NOW + number, 200)
+        )
+    assert len(delivery.attempts) == deliveries.MOST_ATTEMPTS_KEPT
+    assert (delivery.attempts[0].at, delivery.attempts[-1].at) == (NOW + 5, NOW + 104)
