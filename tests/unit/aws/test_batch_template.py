@@ -121,7 +121,7 @@ def test_a_worker_may_do_what_it_does_and_no_more() -> None:
     allowed = [it for it in found.values() if it["Effect"] == "Allow"]
     actions = {action for it in allowed for action in as_list(it["Action"])}
     assert actions == {
-        "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
+        "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query",
         "dynamodb:UpdateItem", "events:PutEvents", "s3:AbortMultipartUpload", "s3:DeleteObject",
         "s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket",
         "s3:ListBucketMultipartUploads", "s3:ListBucketVersions", "s3:PutObject", "sqs:SendMessage",
