@@ -47,6 +47,7 @@ class AwsNames:
     batch_queue: str
     batch_definition: str
     read_buckets: tuple[str, ...] = ()
+    read_prefix: str = "{tenant}/"
     deployment: str = "tamlil"
     trace: bool = False
     secret_prefix: str = "tamlil"  # noqa: S105 - a prefix of names

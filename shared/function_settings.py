@@ -25,6 +25,7 @@ from shared.variables import Variables
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_READ_PREFIX = re.compile(r"\*|((\{tenant\}|[A-Za-z0-9_.=-])+/)+")
 _LEAST_SCHEDULE = 3
 
 
@@ -78,11 +79,12 @@ def read_function_settings(
 
 
 def _names(reader: Variables) -> AwsNames:
-    special = {"read_buckets", "deployment", "trace", "secret_prefix", "kms_key"}
+    special = {"read_buckets", "read_prefix", "deployment", "trace", "secret_prefix", "kms_key"}
     needed = [field.name for field in fields(AwsNames) if field.name not in special]
     return AwsNames(
         **{name: reader.needed(f"AWS_{name.upper()}") for name in needed},
         read_buckets=reader.items("AWS_READ_BUCKETS", (str,)) or (),
+        read_prefix=reader.matching("AWS_READ_PREFIX", _READ_PREFIX, "{tenant}/"),
         deployment=reader.matching("AWS_DEPLOYMENT", _DEPLOYMENT, "tamlil"),
         trace=reader.flag("AWS_TRACE", default=False),
         secret_prefix=reader.matching("AWS_SECRET_PREFIX", _PREFIX, "tamlil"),

@@ -16,6 +16,8 @@ class AwsSettings(BaseSettings):
     """Read when ``TAMLIL_PLATFORM`` is ``aws``.
 
     - bucket: where audio and transcripts live; read_buckets: others that ``storage_uri`` may name
+    - read_prefix: how the keys there begin that a tenant may name, ``{tenant}`` being its name;
+      ``*`` lets every tenant name everything there
     - queue_url, dead_letter_url: jobs that wait for a worker, and messages that failed too often
     - webhook_queue_url, webhook_dead_letter_url: events and due deliveries, as above
     - batch_queue, batch_definition: where workers run, and as what
@@ -30,6 +32,9 @@ class AwsSettings(BaseSettings):
     table: str
     bucket: str
     read_buckets: tuple[str, ...] = ()
+    read_prefix: str = Field(
+        default="{tenant}/", pattern=r"^(\*|((\{tenant\}|[A-Za-z0-9_.=-])+/)+)$"
+    )
     queue_url: str
     dead_letter_url: str
     webhook_queue_url: str

@@ -12,9 +12,9 @@ from functions.schemas.translate import (
     transcription_options,
     webhook_target,
 )
-from shared.domain.errors import InvalidRequest, UnsupportedOption
+from shared.domain.errors import InvalidRequest
 from shared.services.start_upload import check_upload_id
-from shared.services.submission import BytesAudio, Submission, UploadAudio, UrlAudio
+from shared.services.submission import Audio, NamedAudio, Submission, UploadAudio, UrlAudio
 
 _SOURCES = ("url", "blob", "upload_id", "storage_uri")
 
@@ -43,7 +43,7 @@ def submission(
     asked: OptionFields,
     *,
     tenant: str,
-    audio: UrlAudio | BytesAudio | UploadAudio,
+    audio: Audio,
     idempotency_key: str | None = None,
 ) -> Submission:
     """Put a submission together.
@@ -79,9 +79,7 @@ def _merged(body: TranscribeRequest) -> _Merged:
     return _Merged.model_construct(_fields_set=set(merged), **merged)
 
 
-def _audio(
-    fields: SourceFields, filename: str | None, max_blob_bytes: int
-) -> UrlAudio | BytesAudio | UploadAudio:
+def _audio(fields: SourceFields, filename: str | None, max_blob_bytes: int) -> Audio:
     given = [name for name in _SOURCES if getattr(fields, name) is not None]
     if len(given) != 1:
         found = f"not {' and '.join(given)}" if given else "none is given"
@@ -90,14 +88,13 @@ def _audio(
             code="ambiguous_source" if given else "missing_source",
         )
     if fields.storage_uri is not None:
-        raise UnsupportedOption(
-            "storage_uri needs a platform with buckets; use url, blob or upload_id",
-            field="storage_uri",
-        )
+        return NamedAudio(uri=fields.storage_uri, filename=filename)
     if fields.blob is not None:
         return decode_blob(fields.blob, filename, max_blob_bytes)
     if fields.upload_id is not None:
         return UploadAudio(upload_id=check_upload_id(fields.upload_id), filename=filename)
     if filename is not None:
-        raise InvalidRequest("filename goes with blob or upload_id, not url", field="filename")
+        raise InvalidRequest(
+            "filename goes with blob or upload_id, or storage_uri, not url", field="filename"
+        )
     return UrlAudio(url=fields.url or "")

@@ -7,9 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.domain.errors import NotFound, SourceError, Stopped, VersionConflict, WorkerError
+from shared.domain.errors import (
+    InvalidRequest,
+    NotFound,
+    SourceError,
+    Stopped,
+    VersionConflict,
+    WorkerError,
+)
 from shared.domain.job import Source, SourceKind
 from shared.ports.blob_store import BlobStore
+from shared.ports.storage_reader import StorageReader
 from shared.webhooks.guarded_download import download
 from shared.webhooks.url_guard import guarded_client
 from shared.webhooks.url_policy import UrlPolicy
@@ -36,6 +44,8 @@ def fetch(
     *,
     blobs: BlobStore,
     limits: FetchLimits,
+    storage: StorageReader | None = None,
+    tenant: str = "",
     on_progress: Report,
     should_stop: Callable[[], bool],
 ) -> int:
@@ -61,14 +71,25 @@ def fetch(
                 on_progress=on_progress,
                 should_stop=should_stop,
             ).size_bytes
-    if source.key is None:
-        raise SourceError("the job names neither a URL nor an object", code="source_missing")
+    chunks = _object(source, blobs, storage, tenant)
     return _copy(
-        _guarded(blobs.stream(source.key, version=source.version), limits, should_stop),
+        _guarded(chunks, limits, should_stop),
         target,
         total=source.size_bytes,
         on_progress=on_progress,
     )
+
+
+def _object(
+    source: Source, blobs: BlobStore, storage: StorageReader | None, tenant: str
+) -> Iterator[bytes]:
+    """The object in the version that the job took."""
+    named = source.kind is SourceKind.STORAGE
+    if named and storage is not None and source.url is not None:
+        return storage.stream(source.url, tenant=tenant, version=source.version)
+    if named or source.key is None:
+        raise SourceError("the job names neither a URL nor an object", code="source_missing")
+    return blobs.stream(source.key, version=source.version)
 
 
 def _copy(chunks: Iterator[bytes], target: Path, *, total: int | None, on_progress: Report) -> int:
@@ -81,6 +102,8 @@ def _copy(chunks: Iterator[bytes], target: Path, *, total: int | None, on_progre
                 on_progress(done, total)
     except NotFound as exc:
         raise SourceError("the audio is no longer stored", code="source_missing") from exc
+    except InvalidRequest as exc:  # the bucket was taken from the list since the submit
+        raise SourceError(exc.detail, code=exc.code) from exc
     except VersionConflict as exc:
         raise SourceError(
             "the audio was replaced after the job had taken it", code="source_changed"

@@ -33,6 +33,8 @@ class SourceTaker:
                 target,
                 blobs=self.blobs,
                 limits=self.limits,
+                storage=held.platform.storage,
+                tenant=held.job.tenant,
                 on_progress=held.progress.reporter(Step.FETCH),
                 should_stop=held.stop.requested,
             )

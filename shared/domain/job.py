@@ -56,10 +56,14 @@ class Stage(StrEnum):
 
 
 class SourceKind(StrEnum):
-    """How the audio reaches the worker; with ``job``, what another job has kept of it."""
+    """How the audio reaches the worker; with ``job``, what another job has kept of it.
+
+    ``storage`` is an object in a bucket that is not the deployment's own; `Source.url` is its URI.
+    """
 
     URL = "url"
     BLOB = "blob"
+    STORAGE = "storage"
     JOB = "job"
 
 

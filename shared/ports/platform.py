@@ -18,6 +18,7 @@ from shared.ports.launcher import Launcher
 from shared.ports.metrics import MetricsStore
 from shared.ports.rate_limiter import RateLimiter, RateRule
 from shared.ports.secret_store import SecretStore
+from shared.ports.storage_reader import StorageReader
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,7 +69,8 @@ class Platform:
     """What every service works on.
 
     `webhook_queue` feeds the webhook function with events and with deliveries that are due; None
-    where due deliveries are looked for all the time.
+    where due deliveries are looked for all the time. `storage` reads objects that callers name in
+    other buckets; None where there are no buckets.
     """
 
     jobs: JobStore
@@ -84,6 +86,7 @@ class Platform:
     clock: Clock
     ids: IdSource
     webhook_queue: JobQueue | None = None
+    storage: StorageReader | None = None
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     webhooks: WebhookConfig = field(default_factory=WebhookConfig)

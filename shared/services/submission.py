@@ -18,6 +18,14 @@ class UrlAudio:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NamedAudio:
+    """An object that the caller names where it lies (``s3://bucket/key``)."""
+
+    uri: str
+    filename: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BytesAudio:
     """It came with the request; read once, never held in memory as a whole."""
 
@@ -45,12 +53,15 @@ class StoredAudio:
     owned: bool = False
 
 
+Audio = UrlAudio | NamedAudio | BytesAudio | UploadAudio | StoredAudio
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submission:
     """What a caller asks for; `retention_seconds` None means the deployment's default."""
 
     tenant: str
-    audio: UrlAudio | BytesAudio | UploadAudio | StoredAudio
+    audio: Audio
     options: TranscriptionOptions = field(default_factory=TranscriptionOptions)
     webhook: WebhookTarget | None = None
     recording_id: str | None = None

@@ -6,13 +6,20 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from shared.domain.errors import InvalidRequest, LimitExceeded
+from shared.domain.errors import InvalidRequest, LimitExceeded, NotFound, UnsupportedOption
 from shared.domain.job import Source, SourceKind, Status, unique_key
 from shared.ports.blob_store import BlobInfo
 from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import source_key, upload_key
 from shared.services.start_upload import check_upload_id
-from shared.services.submission import BytesAudio, StoredAudio, Submission, UploadAudio, UrlAudio
+from shared.services.submission import (
+    BytesAudio,
+    NamedAudio,
+    StoredAudio,
+    Submission,
+    UploadAudio,
+    UrlAudio,
+)
 from shared.services.upload_object import arrived_object, taken
 
 
@@ -34,15 +41,59 @@ def take_audio(platform: Platform, submission: Submission, job_id: str) -> Intak
         InvalidRequest: it is empty, or the upload id is not of an upload id's form.
         Conflict: code ``upload_erased``: the upload was erased with its job.
         LimitExceeded: it is larger than its door allows; nothing is kept.
+        UnsupportedOption: a `storage_uri` on a platform without buckets.
     """
     audio, tenant = submission.audio, submission.tenant
     if isinstance(audio, UrlAudio):
         return Intake(source=Source(kind=SourceKind.URL, url=audio.url), fingerprint=audio.url)
+    if isinstance(audio, NamedAudio):
+        return _named(platform, audio, tenant)
     if isinstance(audio, BytesAudio):
         return _store_bytes(platform, audio, source_key(tenant, job_id, audio.filename))
     if isinstance(audio, UploadAudio):
         return _find_upload(platform, audio, tenant)
     return _stored(audio, tenant)
+
+
+def _named(platform: Platform, audio: NamedAudio, tenant: str) -> Intake:
+    """An object elsewhere is read there, in the version that it has now, and stays.
+
+    One that lies in the tenant's own inbox is taken as if it had been dropped there just now: the
+    same object is the same job. Objects elsewhere may be transcribed any number of times, as URLs.
+    """
+    if platform.storage is None:
+        raise UnsupportedOption(
+            "storage_uri needs a platform with buckets; use url, blob or upload_id",
+            field="storage_uri",
+        )
+    filename = audio.filename or audio.uri.rsplit("/", 1)[-1]
+    own = platform.storage.own_key(audio.uri, tenant=tenant)
+    try:
+        if own is not None:
+            info = platform.blobs.stat(own)
+            return _stored(StoredAudio(info=info, filename=filename), tenant)
+        info = platform.storage.stat(audio.uri, tenant=tenant)
+    except NotFound as exc:
+        raise InvalidRequest(
+            f"storage_uri: {exc.detail}", code="source_missing", field="storage_uri"
+        ) from exc
+    if info.size_bytes > platform.limits.max_source_bytes:
+        raise LimitExceeded(
+            f"the object is {info.size_bytes} bytes; the limit is"
+            f" {platform.limits.max_source_bytes} bytes",
+            code="payload_too_large",
+            field="storage_uri",
+        )
+    source = Source(
+        kind=SourceKind.STORAGE,
+        url=audio.uri,
+        filename=filename,
+        content_type=info.content_type,
+        size_bytes=info.size_bytes,
+        version=info.version,
+        owned=False,
+    )
+    return Intake(source=source, fingerprint=f"storage:{audio.uri}")
 
 
 def object_unique_key(tenant: str, info: BlobInfo) -> str:

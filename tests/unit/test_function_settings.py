@@ -104,6 +104,7 @@ ALIKE = {
     "TAMLIL_LANGUAGE_MODELS": '{"iw": "ivrit-he-turbo"}',
     "TAMLIL_TRANSLATE_MODEL": "base",
     "TAMLIL_AWS_READ_BUCKETS": '["a", "b"]',
+    "TAMLIL_AWS_READ_PREFIX": "calls/{tenant}/",
     "TAMLIL_AWS_DEPLOYMENT": "tamlil-eu",
     "TAMLIL_AWS_TRACE": "on",
     "TAMLIL_AWS_SECRET_PREFIX": "tamlil/eu",
