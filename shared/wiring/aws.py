@@ -16,6 +16,7 @@ from shared.adapters.aws.dynamo_metrics import DynamoMetricsStore
 from shared.adapters.aws.dynamo_rate_limiter import DynamoRateLimiter
 from shared.adapters.aws.event_bridge_event_bus import EventBridgeEventBus
 from shared.adapters.aws.s3_blob_store import S3BlobStore
+from shared.adapters.aws.s3_storage_reader import S3StorageReader
 from shared.adapters.aws.secrets_manager_store import SecretsManagerStore
 from shared.adapters.aws.sqs_job_queue import SqsJobQueue
 from shared.adapters.system_clock import SystemClock, UlidSource
@@ -89,4 +90,10 @@ def _platform(
         timing=timing,
         limits=limits,
         webhooks=webhooks,
+        storage=S3StorageReader(
+            clients,
+            bucket=names.bucket,
+            read_buckets=names.read_buckets,
+            read_prefix=names.read_prefix,
+        ),
     )

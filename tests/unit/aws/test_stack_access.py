@@ -13,7 +13,7 @@ from tests.support.sdk_calls import FILES, actions_needed, called
 from tests.support.stack import NESTED, functions, listed, of_kind, stack, statements
 
 #: Each template with parameters that leave nothing out.
-EVERYTHING = {"Tracing": "true"}
+EVERYTHING = {"ReadBuckets": "archive", "Tracing": "true"}
 ROLES = {name: f"{name.removesuffix('Function')}Role" for name in functions()}
 BATCH_GIVEN = {
     name: "x"
@@ -36,7 +36,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "s3:AbortMultipartUpload": {"tenants"},
         "s3:DeleteObject": {"tenants"},
         "s3:DeleteObjectVersion": {"tenants"},
-        "s3:GetObject": {"tenants", "readiness"},
+        "s3:GetObject": {"tenants", "readiness", "other buckets"},
         "s3:GetObjectVersion": {"tenants"},
         "s3:PutObject": {"tenants"},
         "s3:ListBucket": {"bucket"},
@@ -123,6 +123,7 @@ _NAMES = {
     "<Bucket.Arn>/tenants/*/uploads/*": "uploads",
     "<Bucket.Arn>/tenants/*/erased/*": "marks",
     "<Bucket.Arn>/health/ready": "readiness",
+    "arn:aws:s3:::archive/*": "other buckets",
     "<Batch.Outputs.QueueArn>": "Batch queue",
     "arn:aws:batch:eu-west-1:123456789012:job/*": "Batch jobs",
     "arn:aws:batch:eu-west-1:123456789012:job-definition/<Batch.Outputs.DefinitionName>:*": (

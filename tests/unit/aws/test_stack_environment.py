@@ -20,6 +20,8 @@ EVERYTHING = {
     "CorsOrigins": "https://a.example,https://b.example",
     "CostPerHour": "0.5",
     "LanguageModels": '{"he": "ivrit-he-turbo"}',
+    "ReadBuckets": "calls,archive",
+    "ReadPrefix": "recordings/{tenant}/",
     "RetentionSeconds": "86400",
     "Tracing": "true",
 }
@@ -75,9 +77,7 @@ def test_every_variable_is_a_setting(function: str, given: dict[str, str]) -> No
 
 
 def test_every_part_of_the_deployment_is_named_to_every_function() -> None:
-    # No request may name an object in another bucket yet, so no role may read one.
-    named = AwsSettings.model_fields.keys() - {"read_buckets"}
-    needed = {f"TAMLIL_AWS_{name.upper()}" for name in named}
+    needed = {f"TAMLIL_AWS_{name.upper()}" for name in AwsSettings.model_fields}
     for function in functions():
         assert needed <= set(environment(function))
         assert environment(function) == environment("ApiFunction")
@@ -91,6 +91,8 @@ def test_parameters_reach_the_settings(only: Any) -> None:
     assert settings.retention_seconds == 86_400
     assert settings.cost_per_hour == 0.5
     assert names.trace
+    assert names.read_buckets == ("calls", "archive")
+    assert names.read_prefix == "recordings/{tenant}/"
 
 
 def test_what_is_left_out_is_the_settings_default(only: Any) -> None:
@@ -99,6 +101,7 @@ def test_what_is_left_out_is_the_settings_default(only: Any) -> None:
     assert (settings.cors_origins, settings.language_models) == ((), None)
     assert (settings.retention_seconds, settings.cost_per_hour) == (None, None)
     assert not names.trace
+    assert (names.read_buckets, names.read_prefix) == ((), "{tenant}/")
     assert "TAMLIL_AWS_KMS_KEY" not in environment("ApiFunction", CustomerKey="false")
 
 
@@ -132,4 +135,5 @@ def test_the_command_line_is_told_the_same_names_as_the_functions(given: dict[st
     function = environment("ApiFunction", **given)
     assert told == {name: function[name] for name in told}
     named = {name for name in function if name.startswith("TAMLIL_AWS_")}
-    assert named - set(told) == {"TAMLIL_AWS_TRACE"}
+    of_jobs = {"TAMLIL_AWS_READ_BUCKETS", "TAMLIL_AWS_READ_PREFIX"}  # commands submit none there
+    assert named - set(told) == {"TAMLIL_AWS_TRACE"} | of_jobs
