@@ -23,7 +23,10 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "color_message",
 }
 #: They log each request with its whole URL, or each step of their own.
-_TALKATIVE = ("httpx", "httpcore", "faster_whisper", "libav", "huggingface_hub", "mangum")
+_TALKATIVE = (
+    *("httpx", "httpcore", "mangum", "botocore", "boto3"),
+    *("faster_whisper", "libav", "huggingface_hub"),
+)
 
 
 @dataclass

@@ -18,6 +18,7 @@ from aws_lambda_powertools.logging.formatter import BasePowertoolsFormatter
 from shared.logs import JsonFormatter, configure_logging
 
 _NAME = "tamlil.function"
+_LIBRARYS = frozenset({"service", "sampling_rate"})
 #: Of the message in hand; each thread and task has its own.
 _IN_HAND: ContextVar[dict[str, Any] | None] = ContextVar("in_hand", default=None)
 
@@ -38,8 +39,9 @@ class FunctionFormatter(JsonFormatter, BasePowertoolsFormatter):
         return super().format(record)
 
     def append_keys(self, **additional_keys: Any) -> None:
-        """Put keys on every line from now on."""
-        self._keys.update(additional_keys)
+        """Put keys on every line from now on, but for what the library adds by itself."""
+        named = {name: key for name, key in additional_keys.items() if name not in _LIBRARYS}
+        self._keys.update(named)
 
     def remove_keys(self, keys: Iterable[str]) -> None:
         """Take keys off again."""

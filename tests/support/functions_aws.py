@@ -106,3 +106,14 @@ def told(world: World) -> list[str]:
             found.append(json.loads(message.body)["delivery_id"])
             queue.delete(message.receipt)
     return found
+
+
+@dataclass
+class FakeContext:
+    """Of Lambda's context only what functions use."""
+
+    aws_request_id: str = "8f507cfc-xmpl-4697-b07a-ac58fc914c95"
+    milliseconds: int = 25_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds

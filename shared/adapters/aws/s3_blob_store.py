@@ -89,7 +89,7 @@ class S3BlobStore:
         return self._stream(check_key(key), chunk_bytes, version)
 
     def stat(self, key: str) -> BlobInfo:
-        """Size, version and content type."""
+        """Size, version, content type and metadata."""
         with reading(check_key(key)):
             head = self._s3.head_object(Bucket=self._bucket, Key=key)
         return BlobInfo(
@@ -97,6 +97,7 @@ class S3BlobStore:
             size_bytes=head["ContentLength"],
             version=version_of(head),
             content_type=_type(head.get("ContentType")),
+            metadata={name.lower(): said for name, said in head.get("Metadata", {}).items()},
         )
 
     def exists(self, key: str) -> bool:

@@ -12,11 +12,11 @@ import pytest
 
 from shared.adapters.aws.dynamo_job_store import DynamoJobStore
 from shared.adapters.aws.sqs_job_queue import SqsJobQueue
+from shared.aws_platform import build_aws
 from shared.domain.errors import InvalidRequest
 from shared.function_settings import read_function_settings
 from shared.settings import Settings
 from shared.wiring import load
-from shared.wiring.aws import open_function
 from tests.support.aws_contracts import AwsAdapters, aws_environment
 
 REPOSITORY = Path(__file__).parents[3]
@@ -50,7 +50,10 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_workers_and_functions_see_the_same_deployment(deployment: None) -> None:
     with load(Settings()) as platform:
-        function = open_function(read_function_settings(models=True))
+        read = read_function_settings(models=True)
+        function = build_aws(
+            read.names, timing=read.timing, limits=read.limits, webhooks=read.webhooks
+        )
         assert isinstance(platform.jobs, DynamoJobStore)
         assert isinstance(function.webhook_queue, SqsJobQueue)
         assert platform.timing == function.timing

@@ -14,21 +14,10 @@ from functions.observability.emit import MetricsLog
 from functions.observability.logs import function_logger
 from functions.observability.metrics import SWEPT
 from shared.domain.errors import InvalidRequest
-from tests.support.functions_aws import Emitted
+from tests.support.functions_aws import Emitted, FakeContext
 from tests.support.world import World
 
 _log = logging.getLogger("shared.services.anything")
-
-
-@dataclass
-class FakeContext:
-    """Of Lambda's context only what functions use."""
-
-    aws_request_id: str = "8f507cfc-xmpl-4697-b07a-ac58fc914c95"
-    milliseconds: int = 25_000
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.milliseconds
 
 
 @dataclass

@@ -1,0 +1,246 @@
+"""The entry points as Lambda loads them, from their environment, on moto and a fake Batch."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import shared.aws_platform
+from shared.adapters.aws.clients import AwsClients
+from shared.adapters.aws.sqs_job_queue import SqsJobQueue
+from shared.domain.job import Status
+from shared.domain.messages import JobQueued, decode
+from shared.ports.platform import Platform
+from shared.services.manage_keys import create_key
+from shared.settings import Settings
+from shared.wiring import load
+from tests.support.aws_contracts import AwsAdapters
+from tests.support.batch import DEFINITION, QUEUE, batch_for_program
+from tests.support.functions_aws import FakeContext, failed_ids, recorded, sqs_event
+
+FUNCTIONS = ("api", "intake", "dispatch", "webhook", "sweep")
+
+
+@dataclass
+class Deployment:
+    """The parts of a deployment, and what its functions read."""
+
+    adapters: AwsAdapters
+    environment: dict[str, str]
+    opened: ExitStack
+
+    def handler(self, function: str) -> Any:
+        """As a fresh instance of Lambda loads it."""
+        name = f"functions.{function}.app"
+        sys.modules.pop(name, None)
+        module = importlib.import_module(name)
+        if function == "api":
+            self.opened.callback(asyncio.set_event_loop, None)
+            self.opened.callback(module._api.close)
+        return lambda event: module.handler(event, FakeContext())
+
+    def queue(self, name: str) -> SqsJobQueue:
+        return SqsJobQueue(
+            self.adapters.clients,
+            queue_url=self.environment[f"TAMLIL_AWS_{name}QUEUE_URL"],
+            dead_letter_url=self.environment[f"TAMLIL_AWS_{name}DEAD_LETTER_URL"],
+        )
+
+    def bodies(self, name: str = "") -> list[str]:
+        """Take what waits in a queue."""
+        queue, found = self.queue(name), []
+        while received := queue.receive():
+            for message in received:
+                found.append(message.body)
+                queue.delete(message.receipt)
+        return found
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deployment]:
+    for name in list(os.environ):
+        if name.startswith("TAMLIL_"):
+            monkeypatch.delenv(name)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    program = tmp_path / "worker.py"
+    program.write_text("import time; time.sleep(60)\n", encoding="utf-8")
+    with ExitStack() as stack:
+        adapters = AwsAdapters()
+        stack.callback(adapters.close)
+        batch = stack.enter_context(batch_for_program(program, stop_seconds=0.1))
+        _, (hooks, _) = adapters.event_bus()
+        jobs = adapters.job_queue()
+        assert isinstance(jobs, SqsJobQueue)
+        assert isinstance(hooks, SqsJobQueue)
+        environment = {
+            "TAMLIL_PLATFORM": "aws",
+            "TAMLIL_AWS_TABLE": adapters.name,
+            "TAMLIL_AWS_BUCKET": adapters.name,
+            "TAMLIL_AWS_QUEUE_URL": jobs._url,
+            "TAMLIL_AWS_DEAD_LETTER_URL": jobs._dead_url,
+            "TAMLIL_AWS_WEBHOOK_QUEUE_URL": hooks._url,
+            "TAMLIL_AWS_WEBHOOK_DEAD_LETTER_URL": hooks._dead_url,
+            "TAMLIL_AWS_EVENT_BUS": adapters.name,
+            "TAMLIL_AWS_BATCH_QUEUE": QUEUE,
+            "TAMLIL_AWS_BATCH_DEFINITION": DEFINITION,
+            "TAMLIL_AWS_DEPLOYMENT": "test-stack",
+            "AWS_ENDPOINT_URL_BATCH": batch.url,
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(shared.aws_platform, "AwsClients", lambda: _closed_with(stack))
+        yield Deployment(adapters=adapters, environment=environment, opened=stack)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def _closed_with(stack: ExitStack) -> AwsClients:
+    clients = AwsClients()
+    stack.callback(lambda: [client.close() for client in clients._made.values()])
+    return clients
+
+
+@pytest.fixture
+def platform(deployment: Deployment) -> Iterator[Platform]:
+    """The same deployment as the command line opens it."""
+    with load(Settings()) as opened:
+        yield opened
+
+
+def submit(deployment: Deployment, platform: Platform) -> str:
+    event = recorded("api/submit_url")
+    event["headers"]["x-api-key"] = create_key(platform, tenant="acme").token
+    answer = deployment.handler("api")(event)
+    assert answer["statusCode"] == 202, answer["body"]
+    return str(json.loads(answer["body"])["job_id"])
+
+
+def test_from_the_front_door_to_a_container(deployment: Deployment, platform: Platform) -> None:
+    job_id = submit(deployment, platform)
+    assert platform.jobs.get(job_id).status is Status.PENDING
+    (body,) = deployment.bodies()
+    assert decode(JobQueued, body).job_id == job_id
+    answer = deployment.handler("dispatch")(sqs_event(body, "poison", body))
+    assert failed_ids(answer) == ["m2"]
+    assert len(platform.launcher.active()) == 1
+
+
+def test_a_dropped_object_is_taken_with_the_options_of_its_metadata(
+    deployment: Deployment, platform: Platform
+) -> None:
+    key = "tenants/acme/inbox/calls/שיחה + 42.mp3"
+    deployment.adapters.clients.s3.put_object(
+        Bucket=deployment.adapters.name,
+        Key=key,
+        Body=b"RIFF",
+        ContentType="audio/mpeg",
+        Metadata={"Tamlil-Language": "he", "tamlil": '{"diarize": true}'},
+    )
+    handler = deployment.handler("intake")
+    for _ in range(2):
+        handler(recorded("intake/dropped"))
+    (body,) = deployment.bodies()
+    job = platform.jobs.get(decode(JobQueued, body).job_id)
+    assert (job.options.language, job.options.diarize) == ("he", True)
+    assert (job.source.key, job.tenant) == (key, "acme")
+
+
+def test_the_schedule_counts_the_deployments_state(
+    deployment: Deployment, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submit(deployment, platform)
+    capsys.readouterr()
+    deployment.handler("sweep")(recorded("sweep/schedule"))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(line["service"] == "test-stack" for line in lines)
+    (pending,) = (line for line in lines if line.get("status") == "pending")
+    assert pending["Jobs"] == [1.0]
+
+
+@pytest.mark.parametrize("name", ["batch_failed", "batch_runnable_after_host_loss"])
+def test_a_container_that_died_frees_its_job(
+    deployment: Deployment, platform: Platform, name: str
+) -> None:
+    from shared.services.claim_job import claim_job
+
+    job_id = submit(deployment, platform)
+    event = recorded(f"sweep/{name}")
+    execution = f"{event['detail']['jobId']}#1"
+    assert claim_job(platform, job_id, worker="w", execution=execution) is not None
+    deployment.handler("sweep")(event)
+    assert platform.jobs.get(job_id).status is Status.PENDING
+
+
+def test_a_cancelled_jobs_event_is_worked_off_and_counted_once(
+    deployment: Deployment, platform: Platform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from shared.domain.messages import JobEvent
+    from shared.services.cancel_job import cancel_job
+    from tests.support.functions_aws import job_event_body
+
+    job_id = submit(deployment, platform)
+    cancel_job(platform, tenant="acme", job_id=job_id)
+    (detail,) = deployment.bodies("WEBHOOK_")
+    body = job_event_body(decode(JobEvent, detail))
+    handler = deployment.handler("webhook")
+    capsys.readouterr()
+    assert failed_ids(handler(sqs_event(body))) == []
+    assert failed_ids(handler(sqs_event(body, "poison"))) == ["m2"]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    ended = [line for line in lines if "JobsEnded" in line]
+    assert [(line["status"], line["JobsEnded"]) for line in ended] == [("cancelled", [1.0])]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_loads_only_what_it_needs_until_it_works(
+    deployment: Deployment, function: str
+) -> None:
+    """boto3 with the first call to a service, httpx with the first URL, pydantic for options."""
+    heavy = ["boto3", "httpx", "docx", "aws_xray_sdk", "pydantic_settings", "shared.settings"]
+    if function != "api":
+        heavy += ["pydantic", "fastapi"]
+    code = (
+        f"import sys, functions.{function}.app;"
+        f" print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | deployment.environment,
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout.strip()) == (0, "[]"), ended.stderr
+
+
+def test_the_command_line_works_on_the_deployment(
+    deployment: Deployment, platform: Platform
+) -> None:
+    def tamlil(*words: str) -> str:
+        ended = subprocess.run(
+            [sys.executable, "-m", "tamlil", *words], env=os.environ | deployment.environment,
+            cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    token = tamlil("keys", "create", "--tenant", "acme").strip()
+    event = recorded("api/submit_url")
+    event["headers"]["x-api-key"] = token
+    job_id = json.loads(deployment.handler("api")(event)["body"])["job_id"]
+    assert job_id in tamlil("jobs", "list", "--tenant", "acme")
+    assert (
+        json.loads(tamlil("jobs", "show", job_id, "--tenant", "acme", "--json"))["job_id"] == job_id
+    )
+    tamlil("jobs", "cancel", job_id, "--tenant", "acme")
+    assert platform.jobs.get(job_id).status is Status.CANCELLED
