@@ -86,6 +86,15 @@ def test_it_reads_them_without_what_may_be_left_out(container: Any) -> None:
     assert WorkerSettings().job_id is None, "each worker is told its own when it is asked for"
 
 
+def test_weights_come_from_the_bucket_only_where_it_has_some(container: Any) -> None:
+    container()
+    assert (Settings().models_prefix, Settings().models_cache_dir) == (None, None)
+    container(ModelsPrefix="weights/v1")
+    assert Settings().models_prefix == "weights/v1"
+    mount = definition()["ContainerProperties"]["MountPoints"][0]["ContainerPath"]
+    assert Settings().models_cache_dir == Path(mount) / "models", "kept for the machine's next"
+
+
 def test_no_variable_looks_like_a_secret() -> None:
     assert [name for name in environment() if re.search("TOKEN|PASSWORD|_KEY$", name)] == []
 
