@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ ERASING = ("jobs.delete", "blobs.delete_prefix")
 RECORD = ("jobs.replace", "events.publish", "queue.send")
 Break = tuple[str, str, int] | None
 INDEX = st.integers(0, 7)
+SETTINGS = dict[str, Any](max_workers=2, upload_seconds=100.0, webhook_schedule=(0.0, 5.0, 60.0))
 DRAIN_ROUNDS = 60
 
 
@@ -63,15 +64,18 @@ class PipelineMachine(RuleBasedStateMachine):
         super().__init__()
         self.resources = ExitStack()
         folder = self.resources.enter_context(tempfile.TemporaryDirectory())
-        self.world: World = self.resources.enter_context(
-            open_world(
-                Path(folder), max_workers=2, upload_seconds=100.0, webhook_schedule=(0.0, 5.0, 60.0)
-            )
-        )
+        self.world: World = self.resources.enter_context(self.open(Path(folder)))
         self.ledger = Ledger(world=self.world)
         self.held: list[Job] = []
         self.saved: dict[tuple[str, int], SavedWork] = {}
         self.uploads: list[str] = []
+
+    def open(self, folder: Path) -> AbstractContextManager[World]:
+        """The platform to try; another machine may try another."""
+        return open_world(folder, **SETTINGS)
+
+    def settle(self) -> None:
+        """Let the platform come to rest, where something of it follows after a moment."""
 
     # --- callers -------------------------------------------------------------------------------
 
@@ -357,6 +361,7 @@ class PipelineMachine(RuleBasedStateMachine):
     def _drain_once(self) -> bool:
         """Everybody does what is theirs to do; True when nothing is left to do."""
         platform, events = self.world.deployment.platform, self.world.deployment.event_queue
+        self.settle()
         sweep(platform)
         self.ledger.check()
         events.redrive()
@@ -369,6 +374,7 @@ class PipelineMachine(RuleBasedStateMachine):
                 complete_job(platform, job, make_transcript())
         while self._consume(events, self._hear):
             pass
+        self.settle()
         for delivery in platform.deliveries.due(now=self.world.clock.now(), limit=100):
             self._deliver(delivery.id, 200)
         self.ledger.check()
