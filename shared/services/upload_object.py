@@ -61,7 +61,7 @@ def mark_erased(platform: Platform, key: str) -> None:
     Raises:
         Unavailable: a store did not answer, or something was uploaded again and again.
     """
-    platform.blobs.put(_tombstone(key), [], content_type=ERASED_TYPE)
+    platform.blobs.put(_tombstone(key), [], content_type=ERASED_TYPE, once=True)
     for _ in range(_ERASE_TRIES):
         platform.blobs.delete(key)
         with suppress(Conflict):
