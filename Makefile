@@ -112,7 +112,8 @@ bench-transcript: $(VENV)/.dev models $(PEERS)/.done ## Measure transcripts agai
 LAMBDA_PYTHON ?= 3.13
 LAMBDA_ARCH ?= arm64
 SAM_CLI := aws-sam-cli==1.170.0
-# A cloud to deploy to in a test, beside the translator that it needs to know SAM's templates.
+# A cloud to deploy to in a test, beside the translator that it needs to know SAM's templates. Each
+# asks for another botocore, a few days apart; installed after SAM it gets its own, and both work.
 SAM_CLOUD := ministack==1.5.33
 SAM := .venv-sam
 export SAM_CLI_TELEMETRY := 0
@@ -120,7 +121,8 @@ export SAM_CLI_TELEMETRY := 0
 $(SAM)/.done: Makefile | $(BIN)/uv
 	@echo "Setting up the SAM command line in $(SAM) ..."
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(SAM)
-	@$(UV) pip install --quiet --python $(SAM)/bin/python $(SAM_CLI) $(SAM_CLOUD) && touch $@
+	@$(UV) pip install --quiet --python $(SAM)/bin/python $(SAM_CLI)
+	@$(UV) pip install --quiet --python $(SAM)/bin/python $(SAM_CLOUD) && touch $@
 
 build-%Function: $(BIN)/uv
 	@$(BIN)/python -m iac.aws.bundles $*Function --out "$(ARTIFACTS_DIR)" --python-version $(LAMBDA_PYTHON) --architecture $(LAMBDA_ARCH)
