@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export UV_NO_PROGRESS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench bench-transcript build-aws monitoring build-aws-here aws-tools test-aws test-aws-slow clean
+.PHONY: help run demo test test-quick test-slow test-pyannote check format lint types layers models bench bench-transcript build-aws monitoring build-aws-here aws-tools test-aws test-aws-slow test-bundle bench-aws clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -165,6 +165,12 @@ test-aws: aws-tools models build-aws-here ## Test the built functions, deployed 
 
 test-aws-slow: aws-tools models build-aws-here ## The same, and the slow ones
 	@$(BIN)/pytest -n 0 -m aws tests/aws
+
+test-bundle: $(VENV)/.dev ## Build each function's bundle and run it in Lambda's runtime client
+	@$(BIN)/pytest -n 0 tests/bundle
+
+bench-aws: $(VENV)/.dev ## Measure the functions' cold starts and their calls to AWS
+	@$(BIN)/python -m bench.aws $(ARGS)
 
 clean: ## Remove the environment and everything that was built
 	@rm -rf $(VENV) $(PYANNOTE_VENV) $(PEERS) $(SAM) $(MINISTACK) $(MICROBURST) .aws-sam build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.*

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 #: Packages of ours that a bundle may take modules from.
 OURS = ("functions", "shared")
 
-#: Reached by a platform switch that never points there on Lambda.
+#: Reached by a switch that never points there on Lambda.
 ELSEWHERE = ("functions.local", "shared.adapters.gcp", "shared.adapters.local")
-ELSEWHERE_MODULES = frozenset({"shared.wiring.gcp", "shared.wiring.local"})
+ELSEWHERE_MODULES = frozenset(
+    {
+        "shared.wiring.gcp",
+        "shared.wiring.local",
+        # Settings as the command line and the job program read them, with pydantic; functions
+        # have `shared.function_settings`.
+        "shared.settings",
+        "shared.settings_aws",
+        "shared.settings_problems",
+        "shared.wiring.common",
+    }
+)
 
 
 class BundleError(Exception):
@@ -22,10 +33,21 @@ class BundleError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reach:
-    """`files` of ours by module name, and the first names of everybody else's modules."""
+    """`files` by module name, and what else is imported, by the names that the imports have."""
 
     files: dict[str, Path]
-    foreign: frozenset[str]
+    others: frozenset[str]
+
+    def data(self) -> set[Path]:
+        """Files that are no modules, beside those that are: what a package reads of itself."""
+        folders = {path.parent for path in self.files.values()}
+        beside = {path for folder in folders for path in folder.iterdir() if path.is_file()}
+        return {path for path in beside if path.suffix != ".py" and path.name != "py.typed"}
+
+    @property
+    def foreign(self) -> frozenset[str]:
+        """The first names of everybody else's modules."""
+        return frozenset(name.split(".")[0] for name in self.others)
 
 
 def reach(root: Path, entry: str) -> Reach:
@@ -37,24 +59,34 @@ def reach(root: Path, entry: str) -> Reach:
     Raises:
         BundleError: there is no such entry, or a module of ours that is imported is not there.
     """
-    files: dict[str, Path] = {}
-    foreign: set[str] = set()
-    waiting = [entry]
     if _file(root, entry) is None:
         raise BundleError(f"there is no module {entry} under {root}")
+    return _walk(root, [entry], OURS)
+
+
+def reach_within(folder: Path, package: str, names: Iterable[str]) -> Reach:
+    """The part of an installed package that may be imported when these names are."""
+    return _walk(folder, [name for name in names if name.split(".")[0] == package], (package,))
+
+
+def _walk(root: Path, waiting: list[str], packages: tuple[str, ...]) -> Reach:
+    files: dict[str, Path] = {}
+    others: set[str] = set()
     while waiting:
         module = waiting.pop()
         path = _file(root, module)
         if module in files or path is None or _is_elsewhere(module):
+            if path is None and "." in module and packages != OURS:
+                waiting.append(module.rpartition(".")[0])  # the name is one in a module
             continue
         files[module] = path
         for name in (*_parents(module), *_imports(root, module, path)):
             first = name.split(".")[0]
-            if first in OURS:
+            if first in packages:
                 waiting.append(name)
             elif first not in sys.stdlib_module_names:
-                foreign.add(first)
-    return Reach(files=dict(sorted(files.items())), foreign=frozenset(foreign))
+                others.add(name)
+    return Reach(files=dict(sorted(files.items())), others=frozenset(others))
 
 
 def _is_elsewhere(module: str) -> bool:

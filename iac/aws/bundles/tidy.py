@@ -6,10 +6,10 @@ import os
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from iac.aws.bundles.reach import BundleError
+from iac.aws.bundles.reach import BundleError, reach_within
 
 #: Where a function's code lies; traces name files there.
 TASK_ROOT = "/var/task"
@@ -22,9 +22,21 @@ _NEVER_READ = ("*.pyi", "py.typed", "*.pyx", "*.pxd", "*.c", "*.h", ".lock")
 #: Programs, tests, and assets of features that no function has, by path below the bundle.
 _NEVER_USED = (
     "bin",
-    "aws_lambda_powertools/event_handler/openapi/swagger_ui",
-    "aws_xray_sdk/ext/*/tests",
+    "wrapt-stubs",
+    "anyio/pytest_plugin.py",
+    "anyio/_backends/_trio.py",
+    "pydantic/mypy.py",
+    "pydantic/v1/mypy.py",
+    "pydantic/v1/_hypothesis_plugin.py",
+    "aws_xray_sdk/ext/aiohttp",
+    "aws_xray_sdk/ext/django",
+    "aws_xray_sdk/ext/flask*",
+    "aws_xray_sdk/ext/sqlalchemy*",
 )
+#: Packages of which each function uses a small part: what its imports can't reach is left out.
+_TRIMMED = ("aws_lambda_powertools",)
+#: Of no use without the other package, which looks for its models.
+_WITHOUT = {"pydantic/v1": "fastapi"}
 #: `importlib.metadata` reads the first two (OpenTelemetry finds its parts so); licences ask to be
 #: kept with the code.
 _KEPT_OF_INFO = ("METADATA", "entry_points.txt", "licenses", "LICENSE*")
@@ -41,6 +53,25 @@ def strip(folder: Path) -> None:
         doomed += [p for p in info.iterdir() if not any(p.match(kept) for kept in _KEPT_OF_INFO)]
     for path in doomed:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def trim(folder: Path, names: Iterable[str]) -> None:
+    """Remove what these imports can't reach, of packages that hold much more."""
+    for package in _TRIMMED:
+        reached = set(reach_within(folder, package, names).files.values())
+        for path in folder.glob(f"{package}/**/*"):
+            if path.is_file() and path not in reached:
+                path.unlink()
+        _drop_empty(folder / package)
+    for part, needs in _WITHOUT.items():
+        if not (folder / needs).exists():
+            shutil.rmtree(folder / part, ignore_errors=True)
+
+
+def _drop_empty(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
 
 
 def compile_all(folder: Path, python: str) -> None:

@@ -84,12 +84,17 @@ def test_an_import_that_would_fail_on_lambda_fails_here(root: Path) -> None:
         reach(root, "functions.intake.app")
 
 
+def test_what_a_package_reads_of_itself_comes_with_it(root: Path) -> None:
+    for name in ("shared/domain/table.toml", "shared/types/table.toml", "shared/domain/py.typed"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("", encoding="utf-8")
+    assert reach(root, "functions.api.app").data() == {root / "shared/domain/table.toml"}
+
+
 ENTRIES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for path in (*(ROOT / "functions").glob("*/handle.py"), ROOT / "functions/api/factory.py")
+    for path in (ROOT / "functions").glob("*/app.py")
 )
-
-
 #: Modules that import by name whatever is in their package.
 BY_NAME = ("functions.api.routes.sections", "shared.formats.registry")
 

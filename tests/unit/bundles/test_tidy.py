@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from iac.aws.bundles.reach import BundleError
-from iac.aws.bundles.tidy import TASK_ROOT, compile_all, pack, settle, strip
+from iac.aws.bundles.tidy import TASK_ROOT, compile_all, pack, settle, strip, trim
 
 
 def make(folder: Path) -> Path:
@@ -74,3 +74,24 @@ def test_the_same_files_make_the_same_zip_whenever_and_wherever(tmp_path: Path) 
         packed.append((tmp_path / f"{place}.zip").read_bytes())
         assert size == len(packed[-1])
     assert packed[0] == packed[1]
+
+
+def test_of_a_large_package_only_what_can_be_imported_stays(tmp_path: Path) -> None:
+    texts = {
+        "aws_lambda_powertools/__init__.py": "from .logs import Logger\n",
+        "aws_lambda_powertools/logs.py": "def f():\n    import aws_lambda_powertools.late\n",
+        "aws_lambda_powertools/late.py": "",
+        "aws_lambda_powertools/unused/__init__.py": "",
+        "aws_lambda_powertools/unused/page.html": "",
+        "pydantic/v1/__init__.py": "",
+    }
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    trim(tmp_path, ["aws_lambda_powertools.Logger", "pydantic.BaseModel"])
+    assert names(tmp_path) == {
+        "aws_lambda_powertools/__init__.py",
+        "aws_lambda_powertools/logs.py",
+        "aws_lambda_powertools/late.py",
+    }
