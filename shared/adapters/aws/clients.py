@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from shared.adapters.aws.whole_answers import require_whole_answers
 from shared.domain.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -149,9 +150,9 @@ class AwsClients:
                     },
                     **config,
                 }
-                self._made[key] = self._opened().client(
-                    cast("Any", service), config=Config(**settings)
-                )
+                made = self._opened().client(cast("Any", service), config=Config(**settings))
+                require_whole_answers(made)
+                self._made[key] = made
             return self._made[key]
 
     def _opened(self) -> Session:
