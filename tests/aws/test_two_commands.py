@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
         yield found
 
 
-def sam(cloud: Ministack, *arguments: str | Path) -> str:
-    environment = machine_environment() | cloud.variables(OWNER) | {"SAM_CLI_TELEMETRY": "0"}
+def sam(*arguments: str | Path, env: Mapping[str, str]) -> str:
     ended = subprocess.run(
-        [need(TRANSLATOR.with_name("sam")), *arguments], cwd=ROOT, env=environment,
+        [need(TRANSLATOR.with_name("sam")), *arguments], cwd=ROOT,
+        env={**env, "SAM_CLI_TELEMETRY": "0"},
         capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     said = ended.stdout + ended.stderr
@@ -43,21 +44,22 @@ def sam(cloud: Ministack, *arguments: str | Path) -> str:
 
 def test_two_commands_deploy_and_once_more_upgrades(cloud: Ministack, tmp_path: Path) -> None:
     built = tmp_path / "build"
-    sam(cloud, "build", "--build-dir", built)
+    sam("build", "--build-dir", built, env=os.environ)  # with this machine's package index
     assert {path.name for path in built.iterdir()} >= {"ApiFunction", "SweepFunction"}
+    owner = machine_environment() | cloud.variables(OWNER)
     overrides = [f"{name}={value}" for name, value in GIVEN.items()]
     deploy: tuple[str | Path, ...] = (
         "deploy", "--config-file", ROOT / "samconfig.toml", "--stack-name", NAME,
         "--template-file", built / "template.yaml",
         "--no-confirm-changeset", "--parameter-overrides", *overrides,
     )  # fmt: skip
-    said = sam(cloud, *deploy)
+    said = sam(*deploy, env=owner)
     assert "Successfully created/updated stack" in said
     functions = cloud.client("lambda").list_functions()["Functions"]
     made = [it for it in functions if it["FunctionName"].startswith(NAME)]
     assert {(it["Runtime"], *it["Architectures"]) for it in made} == {("python3.13", "arm64")}
     assert len(made) == 5
-    again = sam(cloud, *deploy, "LogLevel=DEBUG")
+    again = sam(*deploy, "LogLevel=DEBUG", env=owner)
     assert "Successfully created/updated stack" in again
     api = next(it["FunctionName"] for it in made if "ApiFunction" in it["FunctionName"])
     configuration = cloud.client("lambda").get_function_configuration(FunctionName=api)
