@@ -11,10 +11,10 @@ a message twice or out of order.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from moto.core.utils import unix_time, unix_time_millis
-from moto.sqs import models
+if TYPE_CHECKING:
+    from moto.sqs.models import Message
 
 
 class SqsClock:
@@ -24,15 +24,22 @@ class SqsClock:
         self.seconds = 0.0
 
     def unix_time(self) -> float:
+        from moto.core.utils import unix_time
+
         return unix_time() + self.seconds
 
     def unix_time_millis(self) -> float:
+        from moto.core.utils import unix_time_millis
+
         return unix_time_millis() + self.seconds * 1000
 
 
 @cache
 def sqs_clock() -> SqsClock:
     """The one that moto's SQS reads from now on."""
+    # Here, because a process that races only talks to moto: loading it takes longer than the race.
+    from moto.sqs import models
+
     clock = SqsClock()
     # The module's own names: nothing else of moto sees another time.
     replaced: Any = models
@@ -42,5 +49,5 @@ def sqs_clock() -> SqsClock:
     return clock
 
 
-def _has_receipt_handle(message: models.Message, receipt_handle: str) -> bool:
+def _has_receipt_handle(message: Message, receipt_handle: str) -> bool:
     return receipt_handle == message.receipt_handle

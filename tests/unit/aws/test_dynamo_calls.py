@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from functions.api.prometheus import _COUNTERS as COUNTERS
+from shared.adapters.aws.table_schema import SHARDS
 from shared.domain.api_keys import ApiKey, Scope, generate_token
 from shared.domain.deliveries import Delivery
 from shared.domain.job import Stage
 from shared.domain.messages import JobEvent
 from shared.ports.job_store import JobQuery
+from shared.services import count_jobs
 from shared.services.claim_job import claim_next
 from shared.services.dispatch_job import dispatch_job
 from shared.services.manage_keys import authenticate, limit_rate
@@ -47,7 +51,25 @@ AROUND = {
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[DynamoWorld]:
     with open_dynamo_world(tmp_path / "data") as opened:
+        hold_all_counters(opened)
         yield opened
+
+
+def hold_all_counters(world: DynamoWorld) -> None:
+    """As after some days: whichever of the items an increment is added to, it has every counter."""
+    names = [
+        *count_jobs._histogram("tamlil_job_duration_seconds", 0.5),
+        *count_jobs._histogram("tamlil_job_wait_seconds", 0.5),
+        *(name for name in COUNTERS if name.startswith("tamlil_")),
+        *(
+            f'tamlil_webhook_attempts_total{{outcome="{outcome}"}}'
+            for outcome in ("delivered", "retry", "failed", "switched_off")
+        ),
+    ]
+    for shard in range(SHARDS):
+        item: Any = {"pk": {"S": f"metric#{shard}"}, "sk": {"S": "metric"}}
+        item |= {name: {"N": "12345.5"} for name in names}
+        world.aws.clients.dynamodb.put_item(TableName=world.aws.name, Item=item)
 
 
 def spent(world: DynamoWorld, call: Callable[[], object]) -> Spent:
@@ -126,6 +148,14 @@ def test_a_job_asks_a_fixed_number_of_times_and_the_page_about_the_table_tells_i
     rows = [row(name, cost) for name, cost in (life | beside).items()]
     missing = [wanted for wanted in rows if wanted not in page]
     assert not missing, "\n".join(missing)
+    whole = life.values()
+    heartbeat = life["each heartbeat"]
+    calls, writes, reads = (
+        sum(sum(cost.calls.values()) for cost in whole) - sum(heartbeat.calls.values()),
+        sum(cost.writes for cost in whole) - heartbeat.writes,
+        sum(cost.reads for cost in whole) - heartbeat.reads,
+    )
+    assert f"{calls} calls, {writes:g} write units and {reads:g} read units" in page
 
 
 def test_the_calls_of_a_job_do_not_grow_with_the_jobs_that_there_are(world: DynamoWorld) -> None:
