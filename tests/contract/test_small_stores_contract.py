@@ -111,7 +111,7 @@ def test_racing_callers_of_put_if_absent_get_the_same_value(platform: Adapters, 
 def test_racing_rotations_lose_no_version(platform: Adapters, race: Race) -> None:
     answers = race(platform, racers.rotate_secret)
     versions = platform.secret_store().get("rotated")
-    assert len(set(versions)) == len(versions) == len(answers) * racers.ROUNDS
+    assert len(set(versions)) == len(versions) == len(answers) * racers.ROTATIONS
 
 
 def test_counters_add_up_by_name(platform: Adapters) -> None:

@@ -10,6 +10,7 @@ from tests.support.contracts import Adapters
 from tests.support.records import NOW, make_delivery, make_job
 
 ROUNDS = 20
+ROTATIONS = 5
 MESSAGES = 60
 BLOB_BYTES = 200_000
 RULE = RateRule(limit=10, window_seconds=10.0, burst=25)
@@ -117,7 +118,7 @@ def put_secret_if_absent(platform: Adapters, number: int) -> list[str]:
 def rotate_secret(platform: Adapters, number: int) -> None:
     """Add versions to one name that all share."""
     store = platform.secret_store()
-    for round_ in range(ROUNDS):
+    for round_ in range(ROTATIONS):
         store.put("rotated", f"{number}.{round_}", keep=1000)
 
 
