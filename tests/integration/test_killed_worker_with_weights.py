@@ -61,17 +61,17 @@ def test_a_killed_worker_s_transcript_is_the_one_it_would_have_made(tmp_path: Pa
     with make_deployment(tmp_path, lease_seconds=LEASE_SECONDS, retry_backoff_seconds=0.0) as local:
         platform = local.platform
         undisturbed = submit(platform, audio=audio, language="en", diarize=True)
-        assert start(settings, undisturbed).wait(timeout=300) == 0
+        assert start(settings, undisturbed).wait(timeout=900) == 0
         job = submit(platform, audio=audio, language="en", diarize=True)
         killed = start(settings, job)
-        wait_until(lambda: parts(platform, job) >= 2, seconds=120)
+        wait_until(lambda: parts(platform, job) >= 2, seconds=600)
         os.kill(killed.pid, signal.SIGKILL)
         assert killed.wait() == -signal.SIGKILL
         saved = parts(platform, job)
         assert platform.jobs.get(job.id).status is Status.PROCESSING
         time.sleep(LEASE_SECONDS + 0.2)
         sweep(platform)
-        assert start(settings, job).wait(timeout=300) == 0
+        assert start(settings, job).wait(timeout=900) == 0
         assert platform.jobs.get(job.id).attempt == 2
         assert said(platform, job) == said(platform, undisturbed)
         spent = [result_of(platform, one).timings["transcribe"] for one in (undisturbed, job)]

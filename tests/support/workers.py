@@ -35,7 +35,7 @@ def submit(
     **options: Any,
 ) -> Job:
     """A pending job of tenant ``acme`` with its audio in the store, or at a URL."""
-    source = UrlAudio(url=url) if url else BytesAudio(chunks=[audio], max_bytes=1 << 20)
+    source = UrlAudio(url=url) if url else BytesAudio(chunks=[audio], max_bytes=1 << 24)
     submission = Submission(tenant=TENANT, audio=source, options=TranscriptionOptions(**options))
     return submit_job(platform, submission).job
 
