@@ -23,6 +23,8 @@ ENTRIES = {
     "WebhookFunction": "functions.webhook.app",
     "SweepFunction": "functions.sweep.app",
 }
+#: Files that our modules read where they lie, such as the model registry.
+DATA = (".toml",)
 MIB = 1 << 20
 #: Bytes of the zip that a bundle should not pass: each is unpacked at a cold start.
 #: The intake reads options as the API does, with pydantic, which is 3 MB zipped by itself: 4 MB
@@ -93,8 +95,15 @@ class _Assembly:
             install(root, needed, target, self.folder)
 
     def copy(self, root: Path, sources: Iterable[Path]) -> None:
-        """Copy files of ours to where they lie in the checkout."""
-        for source in sources:
+        """Copy files of ours, and data files beside them, to where they lie in the checkout."""
+        code = list(sources)
+        data = {
+            beside
+            for folder in {source.parent for source in code}
+            for suffix in DATA
+            for beside in folder.glob(f"*{suffix}")
+        }
+        for source in (*code, *sorted(data)):
             place = self.folder / source.relative_to(root)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, place)

@@ -60,15 +60,19 @@ def packed(folder: Path) -> bytes:
 
 def upload_code(cloud: Ministack, bundles: Path) -> dict[str, dict[str, str]]:
     """Put every bundle into a bucket; returns where each function's lies."""
-    s3 = cloud.client("s3")
     region = {"LocationConstraint": REGION}
-    s3.create_bucket(Bucket=_CODE_BUCKET, CreateBucketConfiguration=region)
+    cloud.client("s3").create_bucket(Bucket=_CODE_BUCKET, CreateBucketConfiguration=region)
     places = {}
     for folder in sorted(path for path in bundles.iterdir() if path.is_dir()):
         key = f"{folder.name}.zip"
-        s3.put_object(Bucket=_CODE_BUCKET, Key=key, Body=packed(folder))
+        _upload(cloud, key, packed(folder))
         places[folder.name] = {"Bucket": _CODE_BUCKET, "Key": key}
     return places
+
+
+def _upload(cloud: Ministack, key: str, body: bytes) -> str:
+    cloud.client("s3").put_object(Bucket=_CODE_BUCKET, Key=key, Body=body)
+    return f"{cloud.url}/{_CODE_BUCKET}/{key}"
 
 
 def deploy(
@@ -83,7 +87,7 @@ def deploy(
     cloudformation = cloud.client("cloudformation")
     cloudformation.create_stack(
         StackName=name,
-        TemplateBody=json.dumps(document),
+        TemplateURL=_upload(cloud, f"{name}.json", json.dumps(document).encode()),
         Parameters=[
             {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import httpx
 from tests.aws.support.deploy import TEMPLATE, Deployed, deploy, translate, upload_code
 from tests.aws.support.events import put_aws_event
 from tests.aws.support.ministack import OWNER, Ministack, run_ministack
-from tests.aws.support.programs import BUNDLES, ROOT, need
+from tests.aws.support.programs import BUNDLES, ROOT, machine_environment, need
 from tests.aws.support.workers import (
     PARAMETERS,
     PROGRAM,
@@ -61,12 +62,10 @@ class Stack:
         )
 
     def variables(self) -> dict[str, str]:
-        """The environment of an operator's command line: the owner's keys, the API's settings."""
-        functions = self.cloud.client("lambda")
-        name = self.deployed.names["ApiFunction"]
-        found = functions.get_function_configuration(FunctionName=name)
-        ours: dict[str, str] = found["Environment"]["Variables"]
-        return self.cloud.variables(OWNER) | ours
+        """The environment of an operator's command line: an output says it, and whose keys."""
+        line = self.deployed.outputs["CommandLine"].removeprefix("export ")
+        ours = dict(part.split("=", 1) for part in shlex.split(line))
+        return machine_environment() | self.cloud.variables(OWNER) | ours
 
     def log(self, logical_id: str) -> list[str]:
         """The lines that a function has written, oldest stream first."""
@@ -91,7 +90,7 @@ def run_stack(
     """Deploy the built bundles; everything is ended with the block."""
     need(bundles)
     clouds: list[Ministack] = []
-    machine: dict[str, str] = {}
+    machine = {"PYTHONPATH": str(ROOT)}  # filled when the cloud runs
 
     def tell(event: Mapping[str, Any]) -> None:
         put_aws_event(clouds[0], event)

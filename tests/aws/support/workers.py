@@ -89,7 +89,6 @@ def machine_variables(cloud: Ministack, role: str) -> dict[str, str]:
         "TAMLIL_MODELS_DIR": str(Settings().models_dir),
         "TAMLIL_MODELS_OFFLINE": "true",
         "TAMLIL_ALLOW_LOOPBACK_URLS": "true",
-        "PYTHONPATH": str(ROOT),
     }
 
 
