@@ -21,7 +21,7 @@ from shared.adapters.aws.s3_errors import reading
 from shared.adapters.aws.s3_reading import ObjectReader
 from shared.adapters.aws.s3_signing import PARTS_ABOVE_BYTES, UrlSigner, encryption
 from shared.adapters.aws.s3_versions import version_of
-from shared.adapters.aws.s3_writing import PART_BYTES, ObjectWriter, Present
+from shared.adapters.aws.s3_writing import MARK, PART_BYTES, ObjectWriter, Present
 from shared.domain.blob_keys import check_key
 from shared.domain.errors import Conflict, NotFound, VersionConflict
 from shared.ports.blob_store import BlobInfo, SignedUpload
@@ -97,7 +97,11 @@ class S3BlobStore:
             size_bytes=head["ContentLength"],
             version=version_of(head),
             content_type=_type(head.get("ContentType")),
-            metadata={name.lower(): said for name, said in head.get("Metadata", {}).items()},
+            metadata={
+                name.lower(): said
+                for name, said in head.get("Metadata", {}).items()
+                if name.lower() != MARK  # ours, not the sender's
+            },
         )
 
     def exists(self, key: str) -> bool:

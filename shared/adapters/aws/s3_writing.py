@@ -27,7 +27,7 @@ PART_BYTES = 8 << 20
 _WRITE_TRIES = 5
 _FIRST_WAIT_SECONDS = 0.05
 #: Metadata by which an upload is known again when the answer to its end was lost.
-_MARK = "tamlil-put"
+MARK = "tamlil-put"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +111,7 @@ class ObjectWriter:
     ) -> str:
         mark = uuid.uuid4().hex
         begun = self._s3.create_multipart_upload(
-            **target, ChecksumAlgorithm="CRC32", Metadata={_MARK: mark}
+            **target, ChecksumAlgorithm="CRC32", Metadata={MARK: mark}
         )
         upload = {
             "Bucket": target["Bucket"],
@@ -155,7 +155,7 @@ class ObjectWriter:
                 raise
             with suppress(ClientError):
                 stored = self._s3.head_object(Bucket=upload["Bucket"], Key=upload["Key"])
-                if stored["Metadata"].get(_MARK) == mark:
+                if stored["Metadata"].get(MARK) == mark:
                     return version_of(stored)
             raise
 
