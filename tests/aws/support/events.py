@@ -33,8 +33,9 @@ def put_aws_event(cloud: Ministack, event: Mapping[str, Any]) -> list[str]:
 
 def _call_targets(cloud: Ministack, rule: str, event: Mapping[str, Any]) -> list[str]:
     targets = cloud.client("events").list_targets_by_rule(Rule=rule)["Targets"]
-    for target in targets:
+    functions = [it["Arn"] for it in targets if it["Arn"].startswith("arn:aws:lambda:")]
+    for function in functions:
         cloud.client("lambda").invoke(
-            FunctionName=target["Arn"], InvocationType="Event", Payload=json.dumps(event)
+            FunctionName=function, InvocationType="Event", Payload=json.dumps(event)
         )
-    return [target["Arn"] for target in targets]
+    return functions
