@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ from tests.aws.support.stack import Stack, run_stack
 from tests.support.file_server import FileServer, file_server
 
 _HERE = Path(__file__).parent
+_LINES = 40
+LOGS = ("ApiLogs", "IntakeLogs", "DispatchLogs", "WebhookLogs", "SweepLogs")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,6 +26,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):
             item.add_marker(pytest.mark.aws)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows the last warnings and errors of every function."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, Stack):
+        for name in LOGS:
+            told = [line for line in stack.log(name) if "INFO" not in line and '"_aws"' not in line]
+            report.sections.append((name, "\n".join(told[-_LINES:])))
+    return report
 
 
 @pytest.fixture(scope="session")

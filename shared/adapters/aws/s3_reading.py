@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from shared.adapters.aws.s3_errors import reading
 from shared.adapters.aws.s3_versions import Pin, pin, version_of
@@ -48,10 +48,12 @@ class ObjectReader:
         """
         done, cuts = 0, 0
         while True:
-            answer = self._open(key, done, version)
+            begun = done
+            answer = self._open(key, begun, version)
             # Goes on in what it began with: by its ETag, since a role may not read by version id.
             version = version or version_of({"ETag": answer["ETag"]})
-            size = done + answer["ContentLength"]
+            # S3 names it; what a proxy passes on in pieces of its own ends with an end of its own.
+            length: int | None = cast("Any", answer).get("ContentLength")
             try:
                 for chunk in _chunks(answer["Body"], chunk_bytes):
                     yield chunk
@@ -64,7 +66,7 @@ class ObjectReader:
                     ) from exc
                 self._sleep(random.uniform(0, _FIRST_WAIT_SECONDS * 2**cuts))  # noqa: S311 - jitter
                 continue
-            if done >= size:
+            if length is None or done >= begun + length:
                 return
 
     def _open(self, key: str, start: int, version: str | None) -> GetObjectOutputTypeDef:
