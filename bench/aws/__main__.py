@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.aws import cold_start
+from bench.aws.calls import count_calls
 from bench.aws.starts import all_starts
 from bench.child import ROOT
 from bench.report import table, write_json
@@ -35,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
             took = cold_start.measure(
                 starts, bundles.runtime(), rounds=asked.rounds, folder=Path(folder)
             )
-    rows = cold_start.rows(starts, took)
+        calls = count_calls(Path(folder) / "calls")
+    rows = (*cold_start.rows(starts, took), *calls)
     write_json(rows, asked.out)
     print(f"\n{table(rows)}\n\n- middle half of {asked.rounds} rounds:")
     for line in cold_start.spread(took):
