@@ -10,7 +10,8 @@ import pytest
 from tests.aws.support.attempts import ATTEMPTS, allowed, caller
 from tests.aws.support.stack import Stack
 
-_RECORDS = {"read records", "write records", "delete records"}
+_KEPT = {"read records", "write records"}
+_RECORDS = _KEPT | {"delete records"}
 MAY = {
     "ApiRole": _RECORDS
     | {
@@ -23,8 +24,8 @@ MAY = {
         "terminate workers",
         "write objects",
     },
-    "IntakeRole": _RECORDS | {"list the bucket", "publish events", "read audio", "send jobs"},
-    "DispatchRole": _RECORDS | {"publish events", "submit workers"},
+    "IntakeRole": _KEPT | {"list the bucket", "publish events", "read audio", "send jobs"},
+    "DispatchRole": _KEPT | {"publish events", "submit workers"},
     "WebhookRole": _RECORDS | {"list the bucket", "read audio", "read secrets"},
     "SweepRole": _RECORDS
     | {
