@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,27 +11,13 @@ from shared.adapters.aws import dynamo_table
 from shared.adapters.aws.dynamo_records import record_item
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import Conflict, LimitExceeded, Unavailable, VersionConflict
-from shared.domain.job import Job, JobError, JobKind, Status
+from shared.domain.job import Job, JobError, Status
 from shared.ports.job_store import JobQuery
 from tests.support.aws_contracts import AwsAdapters
 from tests.support.dynamo import counting, losing_answers, refusing
 from tests.support.records import NOW, make_delivery, make_full_job, make_job
 
-
-@pytest.fixture
-def aws() -> Iterator[AwsAdapters]:
-    adapters = AwsAdapters()
-    yield adapters
-    adapters.close()
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    waits: list[float] = []
-    monkeypatch.setattr(
-        dynamo_table.DynamoTable.__init__, "__kwdefaults__", {"sleep": waits.append}
-    )
-    return waits
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def stored(aws: AwsAdapters, pk: str, sk: str) -> dict[str, Any] | None:
@@ -262,78 +247,7 @@ def test_a_key_whose_holder_is_being_erased_is_asked_for_again(aws: AwsAdapters)
     assert calls["TransactWriteItems"] == 2
 
 
-# --- lists --------------------------------------------------------------------------------------
-
-
-def test_a_filter_reads_only_what_it_gives(aws: AwsAdapters) -> None:
-    store = aws.job_store()
-    for number in range(30):
-        store.create(
-            make_job(f"job_{number:02d}", created_at=NOW + number, status=Status.COMPLETED)
-        )
-    store.create(make_job("failed", status=Status.FAILED))
-    store.create(make_job("again", kind=JobKind.REDIARIZATION, status=Status.COMPLETED))
-    for query in (
-        JobQuery(tenant="acme", status=Status.FAILED),
-        JobQuery(tenant="acme", kind=JobKind.REDIARIZATION),
-    ):
-        read = 0
-
-        def count(parsed: Any, **_: object) -> None:
-            nonlocal read
-            read += parsed["ScannedCount"]
-
-        events = aws.clients.dynamodb.meta.events
-        events.register("after-call.dynamodb.Query", count)
-        assert len(store.query(query).jobs) == 1
-        events.unregister("after-call.dynamodb.Query", count)
-        assert read == 1
-
-
-def test_lists_go_on_over_pages_that_dynamodb_cuts(aws: AwsAdapters) -> None:
-    store = aws.job_store()
-    text = "x" * 150_000
-    for number in range(20):  # 3 MB, of which an answer of moto's holds one
-        store.create(make_job(f"job_{number:02d}", created_at=NOW + number, metadata={"k": text}))
-    with counting(aws.clients) as calls:
-        page = store.query(JobQuery(tenant="acme", limit=19))
-    assert calls["Query"] >= 3
-    assert [job.id for job in page.jobs] == [f"job_{number:02d}" for number in range(19, 0, -1)]
-    assert page.cursor is not None
-    assert [job.id for job in store.pending(now=NOW, limit=50)][:2] == ["job_00", "job_01"]
-
-
-def test_keys_that_were_left_unread_are_asked_for_again(
-    aws: AwsAdapters, no_waiting: list[float]
-) -> None:
-    """DynamoDB answers with less than was asked for when it is busy, or at 16 MB."""
-    store = aws.job_store()
-    for number in range(3):
-        store.create(make_job(f"job_{number}"))
-    left = 2
-
-    def leave_some(parsed: Any, **_: object) -> None:
-        nonlocal left
-        items = parsed["Responses"][aws.name]
-        if left:
-            left -= 1
-            unread = items.copy()
-            items.clear()
-            keys = [{"pk": item["pk"], "sk": item["sk"]} for item in unread]
-            parsed["UnprocessedKeys"] = {aws.name: {"Keys": keys, "ConsistentRead": True}}
-
-    aws.clients.dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", leave_some)
-    assert len(store.query(JobQuery(tenant="acme")).jobs) == 3
-    assert len(no_waiting) == 2
-    left = 99
-    with pytest.raises(Unavailable):
-        store.query(JobQuery(tenant="acme"))
-
-
-def test_times_that_leave_nothing_between_them_give_nothing(aws: AwsAdapters) -> None:
-    aws.job_store().create(make_job())
-    nothing = JobQuery(tenant="acme", created_from=NOW + 1, created_to=NOW)
-    assert aws.job_store().query(nothing).jobs == ()
+# --- small stores -------------------------------------------------------------------------------
 
 
 def test_all_deliveries_of_a_job_are_erased_with_their_links(aws: AwsAdapters) -> None:
@@ -343,15 +257,6 @@ def test_all_deliveries_of_a_job_are_erased_with_their_links(aws: AwsAdapters) -
     store.delete_for_job("job_1")
     left: Any = aws.clients.dynamodb.scan(TableName=aws.name)
     assert left["Items"] == []
-
-
-def test_tenants_with_much_to_send_cost_one_short_read_each(aws: AwsAdapters) -> None:
-    store = aws.delivery_store()
-    for number in range(40):
-        store.create(make_delivery(f"evt_{number}", tenant=f"t{number % 2}"))
-    with counting(aws.clients) as calls:
-        assert store.due_tenants(now=NOW, limit=9) == ("t0", "t1")
-    assert calls == {"Query": 8 + 2}, "one a shard to find its first, one to look behind each"
 
 
 def test_a_rate_is_kept_as_whole_microseconds_and_forgotten_when_whole(aws: AwsAdapters) -> None:
