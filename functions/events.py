@@ -140,8 +140,9 @@ def _batch_changed(detail: Mapping[str, Any]) -> BatchJobChanged:
 
 
 def _seconds(milliseconds: object) -> float | None:
-    known = isinstance(milliseconds, int | float) and not isinstance(milliseconds, bool)
-    return float(milliseconds) / 1000 if known and milliseconds else None  # type: ignore[arg-type] # a number, as `known` says
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
+        return None
+    return milliseconds / 1000 or None
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:
