@@ -19,7 +19,6 @@ from gpu_job.exit_codes import ExitCode
 from gpu_job.program import run_program
 from shared.ports.platform import Platform
 from shared.settings import Settings, WorkerSettings
-from shared.settings_aws import AwsSettings
 from shared.settings_problems import problems_of
 
 
@@ -33,8 +32,6 @@ def main() -> NoReturn:
     ).parse_args()
     try:
         settings, told = Settings(), WorkerSettings()
-        if settings.platform == "aws":
-            AwsSettings()
     except ValidationError as exc:
         sys.stderr.write("".join(f"{problem}\n" for problem in problems_of(exc)))
         sys.exit(ExitCode.BAD_CONFIGURATION)

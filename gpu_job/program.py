@@ -13,7 +13,7 @@ from gpu_job.exit_codes import ExitCode
 from gpu_job.scratch import erase_leftovers
 from gpu_job.termination import listen
 from gpu_job.worker import Worker
-from shared.domain.errors import Unavailable
+from shared.domain.errors import InvalidRequest, Unavailable
 from shared.logs import LogContext, configure_logging
 from shared.ports.platform import Platform
 from shared.settings import Settings, WorkerSettings
@@ -43,6 +43,9 @@ def run_program(
             listen(worker.terminate)
             erase_leftovers()
             return worker.run(told.job_id)
+    except InvalidRequest as exc:  # a name that the platform needs is missing or wrong
+        _log.error("the platform can't be opened", extra={"error": exc.detail})
+        return ExitCode.BAD_CONFIGURATION
     except Unavailable as exc:
         _log.error("the platform is not available", extra={"error": exc.detail})
         return ExitCode.PLATFORM_UNAVAILABLE
@@ -57,6 +60,7 @@ def worker_limits(settings: Settings) -> WorkerLimits:
         idle=settings.worker_idle_seconds,
         job=settings.job_seconds,
         heartbeat=settings.heartbeat_seconds,
+        poll=settings.worker_poll_seconds,
     )
 
 

@@ -69,6 +69,13 @@ def test_a_wrong_setting_is_named_without_its_value(tmp_path: Path) -> None:
     assert "hunter2" not in ended.stderr
 
 
+def test_a_name_that_the_platform_needs_is_named_when_it_is_missing(tmp_path: Path) -> None:
+    ended = run_program(tmp_path, TAMLIL_PLATFORM="aws", TAMLIL_AWS_TABLE="jobs")
+    assert ended.returncode == ExitCode.BAD_CONFIGURATION
+    assert "TAMLIL_AWS_BUCKET" in ended.stderr
+    assert "TAMLIL_AWS_TABLE" not in ended.stderr
+
+
 def test_a_platform_that_does_not_open_has_its_own_code(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     ended = run_program(tmp_path / "file")
