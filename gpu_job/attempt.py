@@ -38,11 +38,12 @@ class Pipeline(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerLimits:
-    """Seconds: how long to wait for a job, to work on one, and between two renewals."""
+    """Seconds: how long to wait for a job, to work on one, between two renewals, two looks."""
 
     idle: float
     job: float
     heartbeat: float
+    poll: float = 0.2
 
 
 def end_process(code: ExitCode, folder: Path | None = None) -> NoReturn:

@@ -18,8 +18,7 @@ from shared.services.claim_job import claim_job, claim_next
 
 _log = logging.getLogger(__name__)
 
-#: Seconds between two looks for a job, and of silence from the store until the worker gives up.
-POLL_SECONDS = 0.2
+#: Seconds of silence from the store until the worker gives up.
 STORE_PATIENCE_SECONDS = 30.0
 #: From a signal to the end of the process, at the latest (seconds).
 TERMINATION_SECONDS = 1.5
@@ -46,6 +45,7 @@ class Worker:
     ) -> None:
         self._platform = platform
         self._idle_seconds = limits.idle
+        self._poll_seconds = limits.poll
         self._end_now = end_now
         self._attempts = Attempts(pipeline=pipeline, limits=limits, end_now=end_now)
         self._name = name
@@ -96,7 +96,7 @@ class Worker:
             elif time.monotonic() - idle_since >= self._idle_seconds:
                 break
             else:
-                self._ending.wait(POLL_SECONDS)
+                self._ending.wait(self._poll_seconds)
         return outcomes
 
     def _claim(self, first_job: str | None) -> HeldJob | None:

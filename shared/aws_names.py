@@ -13,7 +13,8 @@ MIB = 1 << 20
 #: What `Settings` are on AWS when nobody sets them. Lambda takes and gives 6 MB at most, as JSON:
 #: a text grows by its escapes, up to twice, and other bytes by a third as base64. The sweep comes
 #: once a minute and a GPU container takes some to start: shorter waits would only make noise.
-#: Each heartbeat writes the record; cancelling needs none, since it stops the container too.
+#: Each heartbeat writes the record; cancelling needs none, since it stops the container too. Each
+#: look of an idle worker reads every shard of an index.
 DEFAULTS: Final[dict[str, Any]] = {
     "log_json": True,
     "inbox": False,
@@ -26,6 +27,7 @@ DEFAULTS: Final[dict[str, Any]] = {
     "max_workers": 4,
     "lease_seconds": 60.0,
     "heartbeat_seconds": 2.0,
+    "worker_poll_seconds": 2.0,
     "redispatch_seconds": 60.0,
     "outbox_retry_seconds": 30.0,
     "retry_backoff_seconds": 5.0,

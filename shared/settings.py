@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=3, ge=1)
     max_launches: int = Field(default=5, ge=1)
     worker_idle_seconds: float = Field(default=300.0, ge=0)
+    worker_poll_seconds: float = Field(default=0.2, gt=0)
     job_seconds: float = Field(default=21_600.0, gt=0)
     lease_seconds: float = Field(default=20.0, gt=0)
     heartbeat_seconds: float = Field(default=0.5, gt=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from shared.domain.errors import (
     UrlRefused,
     WorkerError,
 )
-from shared.domain.job import Stage, Status
+from shared.domain.job import Job, Stage, Status
 from shared.domain.transcript import Transcript
 from shared.logs import LogContext
 from shared.ports.platform import Platform
@@ -70,6 +70,21 @@ def test_the_named_job_comes_first_and_then_whatever_waits(platform: Platform) -
 
 def test_a_named_job_that_is_not_to_be_had_is_no_fault(platform: Platform) -> None:
     assert make_worker(platform, ScriptedPipeline()).run("job_unknown") is ExitCode.OK
+
+
+def test_an_idle_worker_looks_as_seldom_as_it_is_told(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+    pending = platform.jobs.pending
+
+    def look(*, now: float, limit: int) -> Sequence[Job]:
+        looks.append(now)
+        return pending(now=now, limit=limit)
+
+    monkeypatch.setattr(platform.jobs, "pending", look)
+    assert make_worker(platform, ScriptedPipeline(), idle=0.9, poll=0.4).run() is ExitCode.OK
+    assert 2 <= len(looks) <= 4
 
 
 def test_a_warm_worker_takes_what_comes_before_it_has_been_idle_for_long(

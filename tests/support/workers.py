@@ -99,10 +99,11 @@ def make_worker(
     idle: float = 0.0,
     job: float = 60.0,
     heartbeat: float = 0.05,
+    poll: float = 0.2,
     **more: Any,
 ) -> Worker:
     """A worker that ends as soon as nothing waits; times in seconds."""
-    limits = WorkerLimits(idle=idle, job=job, heartbeat=heartbeat)
+    limits = WorkerLimits(idle=idle, job=job, heartbeat=heartbeat, poll=poll)
     return Worker(platform=platform, pipeline=pipeline, limits=limits, name="worker-1", **more)
 
 
