@@ -3,78 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks import WebhookVerificationError
 
-from shared.domain.job import Status
-from tests.support.aws_stage import AwsStage, aws_stage
+from shared.domain.deliveries import DeliveryStatus
+from shared.domain.events import EventType
+from shared.domain.job import Job
+from shared.domain.messages import JobEvent
+from shared.services.record_event import record_event
+from tamlil.receiver import ReceivedWebhook
+from tests.support.aws_stage import AwsStage
+from tests.support.bundle_runs import Run
 from tests.support.bundles import Bundles
-from tests.support.functions_aws import recorded, recorded_names
+from tests.support.functions_aws import documented, documented_names, failed_ids
 from tests.support.lambda_process import LambdaProcess
-from tests.support.runtime_api import Answer
 
 pytestmark = pytest.mark.slow
 
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsStage]:
-    with aws_stage(tmp_path_factory.mktemp("stage")) as staged:
-        yield staged
+#: Who is meant in the events of jobs; nobody here has such a job.
+SOMEBODYS = "job_01jz0000000000000000000001"
 
 
-@pytest.fixture
-def run(bundles: Bundles, stage: AwsStage, tmp_path: Path) -> Run:
-    return Run(bundles, stage, tmp_path)
+def of_job(event: Any, job: Job) -> Any:
+    """The event as it would be for this job."""
+    return json.loads(json.dumps(event).replace(SOMEBODYS, job.id))
 
 
-class Run:
-    """Starts a function's process and gives it events, one after another."""
-
-    def __init__(self, bundles: Bundles, stage: AwsStage, folder: Path) -> None:
-        self._bundles, self._stage, self._folder = bundles, stage, folder
-
-    def __call__(self, name: str, *events: Any) -> list[Answer]:
-        process = LambdaProcess(
-            bundle=self._bundles.function(f"{name.title()}Function"),
-            handler=f"functions.{name}.app.handler",
-            runtime=self._bundles.runtime(),
-            env=self._stage.environment,
-            log=self._folder / f"{name}.log",
-        )
-        with process:
-            return [process.invoke(event) for event in events]
-
-    def log(self, name: str) -> str:
-        return (self._folder / f"{name}.log").read_text(encoding="utf-8")
+def received(stage: AwsStage) -> ReceivedWebhook:
+    webhook = stage.receiver.wait(10)
+    assert webhook is not None
+    return webhook
 
 
-def names(function: str) -> list[str]:
-    return recorded_names(function)
-
-
-def test_the_api_answers_every_recorded_request(run: Run) -> None:
-    events = [recorded(name) for name in names("api")]
-    answers = run("api", *events)
-    assert [answer.failed for answer in answers] == [False] * len(events)
-    assert {answer.body["statusCode"] for answer in answers} <= {200, 401}  # their key is nobody's
-
-
-def test_the_api_takes_a_job_and_shows_it(run: Run, stage: AwsStage) -> None:
-    (accepted,) = run("api", stage.submit())
-    assert accepted.body["statusCode"] == 202
-    job_id = json.loads(accepted.body["body"])["job_id"]
-    assert stage.platform.jobs.get(job_id).status is Status.PENDING
-    (shown,) = run("api", stage.get(f"/api/v1/jobs/{job_id}"))
-    assert json.loads(shown.body["body"])["recording_id"] == "שיחה 42"
-
-
-def test_an_object_in_the_inbox_becomes_a_job_and_recorded_events_are_taken(
+def test_an_object_in_the_inbox_becomes_a_job_and_documented_events_are_taken(
     run: Run, stage: AwsStage
 ) -> None:
-    events = [recorded(name) for name in names("intake")]
+    events = [documented(name) for name in documented_names("intake")]
     answers = run("intake", stage.dropped("call"), *events)
     assert [answer.failed for answer in answers] == [False] * len(answers)
     assert "job_" in run.log("intake")
@@ -86,24 +54,60 @@ def test_a_queued_job_gets_a_worker_and_a_poison_message_alone_is_given_back(
     asked_before = stage.batch.calls["SubmitJob"]
     job = stage.job()
     started, *others = run(
-        "dispatch", stage.queued(job), *(recorded(name) for name in names("dispatch"))
+        "dispatch", stage.queued(job), *(documented(name) for name in documented_names("dispatch"))
     )
     assert started.body == {"batchItemFailures": []}
     assert stage.batch.calls["SubmitJob"] == asked_before + 1
     assert [answer.failed for answer in others] == [False] * len(others)
-    assert any(answer.body["batchItemFailures"] for answer in others)
+    poison = documented("dispatch/poison")["Records"][1]["messageId"]
+    assert [failed_ids(answer.body) for answer in others] == [[], [poison]]
 
 
 def test_the_end_of_a_job_reaches_its_receiver_signed(run: Run, stage: AwsStage) -> None:
-    event = stage.ended()
-    before = stage.receiver.count()
-    (answer,) = run("webhook", event)
+    job = stage.completed()
+    (answer,) = run("webhook", of_job(documented("webhook/job_completed"), job))
     assert (answer.failed, answer.body) == (False, {"batchItemFailures": []})
-    assert stage.receiver.count() == before + 1
+    webhook = received(stage)
+    told = stage.verified(webhook)
+    assert (told["type"], told["data"]["job_id"]) == ("transcription.completed", job.id)
+    with pytest.raises(WebhookVerificationError):
+        stage.verified(replace(webhook, body=webhook.body + b" "))
 
 
-def test_the_sweep_takes_every_recorded_event(run: Run) -> None:
-    answers = run("sweep", *(recorded(name) for name in names("sweep")))
+def test_a_due_delivery_is_sent_once_and_a_poison_message_alone_is_given_back(
+    run: Run, stage: AwsStage
+) -> None:
+    """Every documented event, as for a job whose delivery was recorded and not sent yet."""
+    job = stage.completed()
+    due = record_event(stage.platform, completion_of(stage, job))
+    assert due is not None
+    assert due.status is DeliveryStatus.PENDING
+    asked = [name for name in documented_names("webhook") if name != "webhook/delivery_due"]
+    answers = run(
+        "webhook",
+        *(of_job(documented(name), job) for name in ("webhook/delivery_due", *asked)),
+    )
+    assert [answer.failed for answer in answers] == [False] * len(answers)
+    poison = documented("webhook/mixed_with_poison")["Records"][2]["messageId"]
+    given_back = [failed_ids(answer.body) for answer in answers]
+    assert given_back == [[poison] if "poison" in name else [] for name in ("", *asked)]
+    assert stage.verified(received(stage))["data"]["job_id"] == job.id
+    assert stage.receiver.wait(0.5) is None, "the event that came later was told already"
+    assert stage.platform.deliveries.get(due.id).status is DeliveryStatus.DELIVERED
+
+
+def completion_of(stage: AwsStage, job: Job) -> JobEvent:
+    return JobEvent(
+        event_id=f"{job.id}_completed",
+        type=EventType.TRANSCRIPTION_COMPLETED,
+        job_id=job.id,
+        tenant=job.tenant,
+        occurred_at=stage.platform.clock.now(),
+    )
+
+
+def test_the_sweep_takes_every_documented_event(run: Run) -> None:
+    answers = run("sweep", *(documented(name) for name in documented_names("sweep")))
     assert [answer.failed for answer in answers] == [False] * len(answers)
 
 
@@ -118,6 +122,6 @@ def test_a_function_without_its_settings_says_which_are_missing(
         log=tmp_path / "sweep.log",
     )
     with process:
-        answer = process.invoke(recorded("sweep/schedule"))
+        answer = process.invoke(documented("sweep/schedule"))
     assert answer.failed
     assert "TAMLIL_AWS_TABLE" in json.dumps(answer.body)

@@ -1,4 +1,4 @@
-"""Events as AWS sends them, recorded or made up, and what functions leave behind."""
+"""Events in the shapes that AWS documents, or made up, and what functions leave behind."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tests.support.world import World, open_world
 EVENTS = Path(__file__).parents[1] / "events"
 
 
-def recorded(name: str) -> dict[str, Any]:
-    """An event of ``tests/events``, in the shape that AWS documents."""
+def documented(name: str) -> dict[str, Any]:
+    """An event of ``tests/events``: as AWS documents it, recorded from no account."""
     found: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 
-def recorded_names(function: str) -> list[str]:
-    """All recorded events of one function."""
+def documented_names(function: str) -> list[str]:
+    """All such events of one function."""
     return sorted(f"{function}/{path.stem}" for path in (EVENTS / function).glob("*.json"))
 
 
 def sqs_event(*bodies: str) -> dict[str, Any]:
     """A batch; the first message's id is ``m1``."""
-    template = recorded("dispatch/jobs")["Records"][0]
+    template = documented("dispatch/jobs")["Records"][0]
     records = [
         template | {"messageId": f"m{number}", "body": body}
         for number, body in enumerate(bodies, start=1)
@@ -39,7 +39,7 @@ def sqs_event(*bodies: str) -> dict[str, Any]:
 
 def job_event_body(event: JobEvent) -> str:
     """What the bus's rule puts into the webhook queue: the event in EventBridge's envelope."""
-    envelope = json.loads(recorded("webhook/job_completed")["Records"][0]["body"])
+    envelope = json.loads(documented("webhook/job_completed")["Records"][0]["body"])
     detail = json.loads(encode(event))
     return json.dumps(envelope | {"detail-type": str(event.type), "detail": detail})
 

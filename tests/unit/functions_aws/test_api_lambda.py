@@ -17,7 +17,7 @@ from functions.observability.emit import MetricsLog
 from shared.domain.errors import InvalidRequest
 from shared.services.manage_keys import create_key
 from shared.services.work_on_job import complete_job
-from tests.support.functions_aws import Emitted, recorded, recorded_names
+from tests.support.functions_aws import Emitted, documented, documented_names
 from tests.support.platform import make_settings
 from tests.support.world import World, make_transcript, open_world
 
@@ -39,7 +39,7 @@ class Gateway:
         return self.api.handle(event)
 
     def get(self, path: str, query: str = "", **headers: str) -> dict[str, Any]:
-        event = recorded("api/get_health")
+        event = documented("api/get_health")
         event["rawPath"] = event["requestContext"]["http"]["path"] = path
         event["rawQueryString"] = query
         event["headers"] |= headers
@@ -65,22 +65,22 @@ def body(answer: dict[str, Any]) -> Any:
     return json.loads(base64.b64decode(text) if answer.get("isBase64Encoded") else text)
 
 
-@pytest.mark.parametrize("name", recorded_names("api"))
-def test_every_recorded_request_gets_an_answer(gateway: Gateway, name: str) -> None:
-    answer = gateway.send(recorded(name))
+@pytest.mark.parametrize("name", documented_names("api"))
+def test_every_documented_request_gets_an_answer(gateway: Gateway, name: str) -> None:
+    answer = gateway.send(documented(name))
     expected = {"api/long_poll": 404, "api/submit_form": 202, "api/submit_url": 202}
     assert answer["statusCode"] == expected.get(name, 200)
     assert isinstance(answer["body"], str)
 
 
 def test_a_submitted_url_becomes_a_job(gateway: Gateway) -> None:
-    answer = gateway.send(recorded("api/submit_url"))
+    answer = gateway.send(documented("api/submit_url"))
     job = gateway.world.platform.jobs.get(body(answer)["job_id"])
     assert (job.recording_id, job.options.language, job.options.diarize) == ("שיחה 42", "he", True)
 
 
 def test_every_byte_of_a_binary_body_arrives(gateway: Gateway) -> None:
-    answer = gateway.send(recorded("api/submit_form"))
+    answer = gateway.send(documented("api/submit_form"))
     job = gateway.world.platform.jobs.get(body(answer)["job_id"])
     assert job.source.key is not None
     assert gateway.world.platform.blobs.read(job.source.key) == b"RIFF\xff\xfe\x00\x01WAVE"
@@ -98,7 +98,7 @@ def test_a_binary_answer_comes_as_base64(gateway: Gateway) -> None:
 
 
 def test_a_stage_with_a_name_is_not_part_of_the_path(gateway: Gateway) -> None:
-    assert gateway.send(recorded("api/get_health_named_stage"))["statusCode"] == 200
+    assert gateway.send(documented("api/get_health_named_stage"))["statusCode"] == 200
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_stage_with_a_name_is_not_part_of_the_path(gateway: Gateway) -> None:
     ],
 )
 def test_only_the_stages_own_name_is_cut(stage: str, path: str, seen: str) -> None:
-    event = recorded("api/get_health")
+    event = documented("api/get_health")
     event["requestContext"]["stage"] = stage
     event["requestContext"]["http"]["path"] = path
     assert prepared(event)["requestContext"]["http"]["path"] == seen
@@ -127,7 +127,7 @@ def test_the_request_id_is_the_gateways_unless_the_caller_has_one(gateway: Gatew
 
 
 def test_without_a_key_nothing_but_health_is_open(gateway: Gateway) -> None:
-    event = recorded("api/submit_url")
+    event = documented("api/submit_url")
     del event["headers"]["x-api-key"]
     answer = gateway.send(event, key=False)
     assert (answer["statusCode"], body(answer)["code"]) == (401, "unauthorized")
@@ -161,7 +161,7 @@ def test_a_rendering_that_lambda_would_not_carry_is_left_in_the_bucket(gateway: 
 
 
 def test_a_body_over_the_limit_is_refused_and_the_other_door_named(gateway: Gateway) -> None:
-    event = recorded("api/submit_url")
+    event = documented("api/submit_url")
     event["body"] = json.dumps({"blob": "A" * 20_000_000})
     answer = gateway.send(event)
     assert (answer["statusCode"], body(answer)["code"]) == (413, "payload_too_large")
@@ -195,7 +195,7 @@ def test_requests_and_their_time_are_counted_but_waiting_is_not(
 
 
 @pytest.mark.parametrize(
-    "event", [{}, {"version": "1.0"}, {"version": "2.0"}, recorded("intake/dropped")]
+    "event", [{}, {"version": "1.0"}, {"version": "2.0"}, documented("intake/dropped")]
 )
 def test_another_functions_event_is_refused(gateway: Gateway, event: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):

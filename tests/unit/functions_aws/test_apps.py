@@ -28,7 +28,7 @@ from shared.settings import Settings
 from shared.wiring import load
 from tests.support.aws_contracts import AwsAdapters
 from tests.support.batch import DEFINITION, QUEUE, batch_for_program
-from tests.support.functions_aws import FakeContext, failed_ids, recorded, sqs_event
+from tests.support.functions_aws import FakeContext, documented, failed_ids, sqs_event
 
 FUNCTIONS = ("api", "intake", "dispatch", "webhook", "sweep")
 
@@ -121,7 +121,7 @@ def platform(deployment: Deployment) -> Iterator[Platform]:
 
 
 def submit(deployment: Deployment, platform: Platform) -> str:
-    event = recorded("api/submit_url")
+    event = documented("api/submit_url")
     event["headers"]["x-api-key"] = create_key(platform, tenant="acme").token
     answer = deployment.handler("api")(event)
     assert answer["statusCode"] == 202, answer["body"]
@@ -151,7 +151,7 @@ def test_a_dropped_object_is_taken_with_the_options_of_its_metadata(
     )
     handler = deployment.handler("intake")
     for _ in range(2):
-        handler(recorded("intake/dropped"))
+        handler(documented("intake/dropped"))
     (body,) = deployment.bodies()
     job = platform.jobs.get(decode(JobQueued, body).job_id)
     assert (job.options.language, job.options.diarize) == ("he", True)
@@ -163,7 +163,7 @@ def test_the_schedule_counts_the_deployments_state(
 ) -> None:
     submit(deployment, platform)
     capsys.readouterr()
-    deployment.handler("sweep")(recorded("sweep/schedule"))
+    deployment.handler("sweep")(documented("sweep/schedule"))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert all(line["service"] == "test-stack" for line in lines)
     (pending,) = (line for line in lines if line.get("status") == "pending")
@@ -177,7 +177,7 @@ def test_a_container_that_died_frees_its_job(
     from shared.services.claim_job import claim_job
 
     job_id = submit(deployment, platform)
-    event = recorded(f"sweep/{name}")
+    event = documented(f"sweep/{name}")
     execution = f"{event['detail']['jobId']}#1"
     assert claim_job(platform, job_id, worker="w", execution=execution) is not None
     deployment.handler("sweep")(event)
@@ -235,7 +235,7 @@ def test_the_command_line_works_on_the_deployment(
         return ended.stdout
 
     token = tamlil("keys", "create", "--tenant", "acme").strip()
-    event = recorded("api/submit_url")
+    event = documented("api/submit_url")
     event["headers"]["x-api-key"] = token
     job_id = json.loads(deployment.handler("api")(event)["body"])["job_id"]
     assert job_id in tamlil("jobs", "list", "--tenant", "acme")

@@ -12,7 +12,7 @@ from shared.domain.errors import InvalidRequest
 from shared.domain.job import Job
 from shared.domain.messages import JobQueued, encode
 from tests.support.faults import be_unavailable
-from tests.support.functions_aws import Emitted, failed_ids, recorded, sqs_event
+from tests.support.functions_aws import Emitted, documented, failed_ids, sqs_event
 from tests.support.platform import RecordingLauncher
 from tests.support.world import World, open_world
 
@@ -109,10 +109,10 @@ def test_a_duplicate_starts_nothing(
     assert emitted().of("Dispatches", outcome="worker_busy") == [1.0, 1.0]
 
 
-def test_the_recorded_batches_are_worked_off(world: World, metrics: MetricsLog) -> None:
+def test_the_documented_batches_are_worked_off(world: World, metrics: MetricsLog) -> None:
     """Their jobs are gone from this deployment, which is no error; the poison is."""
-    assert dispatch(world, recorded("dispatch/jobs"), metrics) == []
-    poison = recorded("dispatch/poison")
+    assert dispatch(world, documented("dispatch/jobs"), metrics) == []
+    poison = documented("dispatch/poison")
     assert dispatch(world, poison, metrics) == [poison["Records"][1]["messageId"]]
 
 

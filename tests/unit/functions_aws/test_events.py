@@ -17,19 +17,19 @@ from functions.events import (
 from shared.domain.errors import InvalidRequest
 from shared.domain.events import EventType
 from shared.domain.messages import DeliveryDue, JobEvent
-from tests.support.functions_aws import recorded, recorded_names
+from tests.support.functions_aws import documented, documented_names
 
 BATCH_JOB = "4c7599ae-0a82-49aa-ba5a-4727fcce14a8"
 
 
-@pytest.mark.parametrize("name", [*recorded_names("intake"), *recorded_names("sweep")])
-def test_every_recorded_event_is_read(name: str) -> None:
+@pytest.mark.parametrize("name", [*documented_names("intake"), *documented_names("sweep")])
+def test_every_documented_event_is_read(name: str) -> None:
     kind = ObjectCreated if name.startswith("intake") else (BatchJobChanged, Tick)
-    assert isinstance(read_event(recorded(name)), kind)
+    assert isinstance(read_event(documented(name)), kind)
 
 
 def test_an_object_is_known_by_its_key_and_version() -> None:
-    found = read_event(recorded("intake/multipart_completed"))
+    found = read_event(documented("intake/multipart_completed"))
     assert found == ObjectCreated(
         bucket="tamlil-bucket-1a2b3c4d5e6f",
         key="tenants/acme/inbox/long.wav",
@@ -40,7 +40,7 @@ def test_an_object_is_known_by_its_key_and_version() -> None:
 
 
 def test_a_bucket_without_versions_names_none() -> None:
-    event = recorded("intake/dropped")
+    event = documented("intake/dropped")
     del event["detail"]["object"]["version-id"]
     found = read_event(event)
     assert isinstance(found, ObjectCreated)
@@ -61,13 +61,13 @@ def test_a_bucket_without_versions_names_none() -> None:
 def test_a_batch_event_names_the_attempts_that_are_over(
     name: str, ended: tuple[str, ...], *, running: bool, failed: bool
 ) -> None:
-    found = read_event(recorded(f"sweep/{name}"))
+    found = read_event(documented(f"sweep/{name}"))
     assert isinstance(found, BatchJobChanged)
     assert (found.ended, found.running, found.failed) == (ended, running, failed)
 
 
 def test_an_attempt_that_still_runs_is_not_over() -> None:
-    event = recorded("sweep/batch_running")
+    event = documented("sweep/batch_running")
     event["detail"]["attempts"] = [{"container": {}, "startedAt": 1795688520123}]
     found = read_event(event)
     assert isinstance(found, BatchJobChanged)
@@ -75,13 +75,13 @@ def test_an_attempt_that_still_runs_is_not_over() -> None:
 
 
 def test_times_of_batch_are_seconds() -> None:
-    found = read_event(recorded("sweep/batch_running"))
+    found = read_event(documented("sweep/batch_running"))
     assert isinstance(found, BatchJobChanged)
     assert (found.created_at, found.started_at) == (1795688400.058, 1795688520.123)
 
 
 def test_the_webhook_queue_holds_events_and_due_deliveries() -> None:
-    bodies = [record["body"] for record in recorded("webhook/mixed_with_poison")["Records"]]
+    bodies = [record["body"] for record in documented("webhook/mixed_with_poison")["Records"]]
     event = read_webhook_message(bodies[0])
     assert isinstance(event, JobEvent)
     assert event.type is EventType.TRANSCRIPTION_PROCESSING
@@ -93,7 +93,7 @@ def test_the_webhook_queue_holds_events_and_due_deliveries() -> None:
 
 
 def broken(name: str, *path: str, to: Any) -> dict[str, Any]:
-    event = recorded(name)
+    event = documented(name)
     inner = event
     for step in path[:-1]:
         inner = inner[step]
@@ -131,7 +131,7 @@ def test_what_aws_does_not_document_is_told_and_not_guessed(event: Any) -> None:
 
 
 def test_odd_attempts_and_times_do_no_harm() -> None:
-    event = recorded("sweep/batch_failed")
+    event = documented("sweep/batch_failed")
     event["detail"] |= {"attempts": [None, 7], "createdAt": "now", "startedAt": None}
     found = read_event(event)
     assert isinstance(found, BatchJobChanged)

@@ -19,7 +19,7 @@ from shared.services.cancel_job import purge_job
 from shared.services.start_upload import sign_upload
 from shared.services.submission import UploadAudio
 from tests.support.faults import be_unavailable
-from tests.support.functions_aws import Emitted, recorded
+from tests.support.functions_aws import Emitted, documented
 from tests.support.world import HOOK_URL, World
 
 KEY = "tenants/acme/inbox/calls/שיחה + 42.mp3"
@@ -57,7 +57,7 @@ class Bucket:
         self.world.deployment.platform.blobs.put(key, [content], content_type="audio/mpeg")
 
     def tell(self, key: str = KEY, *, name: str = "intake/dropped") -> None:
-        event = recorded(name)
+        event = documented(name)
         event["detail"]["object"]["key"] = key
         handle_event(self.platform, event, metrics=self.metrics)
 
@@ -285,7 +285,9 @@ def test_a_store_that_is_away_brings_the_event_again(bucket: Bucket) -> None:
     assert len(bucket.jobs()) == 1
 
 
-@pytest.mark.parametrize("event", [recorded("sweep/schedule"), recorded("sweep/batch_failed"), {}])
+@pytest.mark.parametrize(
+    "event", [documented("sweep/schedule"), documented("sweep/batch_failed"), {}]
+)
 def test_another_functions_event_is_refused(bucket: Bucket, event: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         handle_event(bucket.platform, event, metrics=bucket.metrics)

@@ -14,7 +14,7 @@ from shared.domain.errors import InvalidRequest, Unavailable
 from shared.domain.events import EventType
 from shared.domain.job import Status
 from tests.support.faults import be_unavailable
-from tests.support.functions_aws import Emitted, recorded, told
+from tests.support.functions_aws import Emitted, documented, told
 from tests.support.world import HOOK_URL, World
 
 BATCH_JOB = "4c7599ae-0a82-49aa-ba5a-4727fcce14a8"
@@ -22,7 +22,7 @@ DEADLINE = 55.0
 
 
 def run(world: World, metrics: MetricsLog, name: str, *, seconds: float = DEADLINE) -> None:
-    event = recorded(f"sweep/{name}")
+    event = documented(f"sweep/{name}")
     handle_event(world.platform, event, metrics=metrics, time_left=lambda: seconds)
 
 
@@ -202,7 +202,7 @@ def test_a_store_that_is_away_brings_the_containers_event_again(
         run(world, metrics, "batch_failed")
 
 
-@pytest.mark.parametrize("event", [recorded("intake/dropped"), {}, {"source": "aws.ec2"}])
+@pytest.mark.parametrize("event", [documented("intake/dropped"), {}, {"source": "aws.ec2"}])
 def test_another_functions_event_is_refused(
     world: World, metrics: MetricsLog, event: dict[str, Any]
 ) -> None:

@@ -16,10 +16,10 @@ from shared.services.manage_webhooks import redeliver_webhook, send_test
 from tests.support.faults import be_unavailable
 from tests.support.functions_aws import (
     Emitted,
+    documented,
     failed_ids,
     job_event_body,
     open_aws_world,
-    recorded,
     sqs_event,
     told,
 )
@@ -163,14 +163,14 @@ def test_poison_in_a_batch_is_alone_given_back(
     assert emitted().of("MessagesFailed", queue="webhooks") == [2.0]
 
 
-def test_the_recorded_batches_are_worked_off(world: World, metrics: MetricsLog) -> None:
+def test_the_documented_batches_are_worked_off(world: World, metrics: MetricsLog) -> None:
     """Their jobs are gone from this deployment, which is no error; the poison is."""
     with httpx.Client(transport=httpx.MockTransport(refuse)) as client:
         batch = WebhookBatch(world.platform, metrics=metrics, client=client)
         for name in ("job_completed", "delivery_due"):
-            answer = batch.handle(recorded(f"webhook/{name}"), time_left=lambda: FOREVER)
+            answer = batch.handle(documented(f"webhook/{name}"), time_left=lambda: FOREVER)
             assert failed_ids(answer) == []
-        poison = recorded("webhook/mixed_with_poison")
+        poison = documented("webhook/mixed_with_poison")
         answer = batch.handle(poison, time_left=lambda: FOREVER)
     assert failed_ids(answer) == [poison["Records"][2]["messageId"]]
 
