@@ -72,11 +72,13 @@ def test_time_left_is_told_in_seconds(opened: Opened) -> None:
     assert handler({}, FakeContext(milliseconds=1500)) == 1.5
 
 
-def test_a_traced_function_does_its_work_and_tells_x_ray_no_answer(
+def test_outside_of_lambda_a_traced_function_does_its_work_untraced(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outside of Lambda the tracer is off; its wrapper is there all the same."""
+    """`test_tracing.py` has what it sends on Lambda."""
     monkeypatch.delenv("LAMBDA_TASK_ROOT", raising=False)
     opened.function.trace = True
-    handler = opened.function.entry(lambda event, _: event["n"])
-    assert handler({"n": 3}, FakeContext()) == 3
+    handler = opened.function.entry(lambda event, _: 6 / event["n"])
+    assert handler({"n": 3}, FakeContext()) == 2
+    with pytest.raises(ZeroDivisionError):
+        handler({"n": 0}, FakeContext())
