@@ -104,6 +104,8 @@ class Attempts:
         if reason is StopReason.TERMINATED:
             held.release()
             return Outcome.RELEASED
+        if reason is StopReason.TAKEN_AWAY:
+            return held.taken_away()
         return Outcome.TAKEN_AWAY
 
     def _end_stuck(self, held: HeldJob, reason: StopReason) -> None:

@@ -41,6 +41,8 @@ _BURST_SECONDS = 0.1
 _RETRY_SECONDS = 1.0
 #: How long an engine's end waits for the last part; the transcript does not need it.
 _FLUSH_SECONDS = 5.0
+#: The same when told to stop: a part that is on its way to a purged job's folder must be erased.
+_STOP_SECONDS = 0.5
 #: How long a silent store is asked for what earlier attempts saved.
 _READ_SECONDS = 20.0
 
@@ -104,7 +106,7 @@ class Checkpoints:
             self._lock.notify_all()
         # After an error too: what is finished shall not be done again. Unless we were told to stop:
         # then whatever is not listed yet may be refused already, and the process has to end.
-        self._thread.join(0.0 if self._held.stop.requested() else _FLUSH_SECONDS)
+        self._thread.join(_STOP_SECONDS if self._held.stop.requested() else _FLUSH_SECONDS)
 
     def earlier(self) -> Earlier:
         """Read what can be gone on with; nothing when it can't be read, and then readers are told.
@@ -220,7 +222,8 @@ class Checkpoints:
                 _log.warning("work could not be saved", extra={"error": exc.detail})
                 return False
             except (Conflict, NotFound):
-                self._lost = True  # no longer ours: the heartbeat ends the work
+                self._lost = True  # the heartbeat ends the work
+                self._held.taken_away()
                 return False
             self._saved = change(self._saved)
             return True

@@ -17,7 +17,13 @@ from shared.domain.saved_work import KeptWork, SavedWork
 from shared.domain.transcript import Transcript
 from shared.ports.platform import Platform
 from shared.services.saved_parts import erase_parts, store_heard, store_voices
-from shared.services.work_on_job import complete_job, fail_attempt, release_job, report_progress
+from shared.services.work_on_job import (
+    complete_job,
+    erase_if_purged,
+    fail_attempt,
+    release_job,
+    report_progress,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -125,7 +131,7 @@ class HeldJob:
                 patience_seconds=self._patience() if patient else 0.0,
             )
         except (Conflict, NotFound):
-            return Outcome.TAKEN_AWAY
+            return self.taken_away()
         except Unavailable as exc:
             _log.warning("the failure could not be recorded", extra={"error": exc.detail})
             return Outcome.RETRYING
@@ -136,10 +142,18 @@ class HeldJob:
         try:
             release_job(self.platform, self.job)
         except (Conflict, NotFound):
-            return Outcome.TAKEN_AWAY
+            return self.taken_away()
         except Unavailable as exc:
             _log.warning("the job could not be given back", extra={"error": exc.detail})
         return Outcome.RELEASED
+
+    def taken_away(self) -> Outcome:
+        """The job is not ours any more; of a purged one nothing that we stored since stays."""
+        try:
+            erase_if_purged(self.platform, self.job)
+        except Unavailable as exc:
+            _log.warning("what was stored could not be erased", extra={"error": exc.detail})
+        return Outcome.TAKEN_AWAY
 
     def seconds(self) -> float:
         """How long we have held it."""

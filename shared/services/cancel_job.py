@@ -46,7 +46,9 @@ def cancel_job(platform: Platform, *, tenant: str, job_id: str) -> Job:
 def purge_job(platform: Platform, *, tenant: str, job_id: str) -> None:
     """Erase audio, transcript, deliveries and record; an unfinished job is cancelled first.
 
-    Objects go before the record: a purge cut short can be asked for again.
+    Objects go before the record: a purge cut short can be asked for again. What a worker, which
+    does not know of it yet, stores meanwhile goes too: here, or by its own hand, as
+    `erase_if_purged` says.
 
     Raises:
         NotFound: no such job, or another tenant's.
@@ -74,8 +76,10 @@ def erase_job(platform: Platform, job_id: str) -> None:
             platform.jobs.delete(job)
         except VersionConflict:
             continue
-        # Again: an event that was read before the record went may have scheduled one meanwhile.
+        # Again: an event that was read before the record went may have scheduled one meanwhile,
+        # and a worker, or a reader whose answer was too large, may have stored something.
         platform.deliveries.delete_for_job(job.id)
+        platform.blobs.delete_prefix(job_prefix(job.tenant, job.id))
         return
     raise Unavailable(f"job {job_id} is being changed by too many writers at once")
 

@@ -11,7 +11,7 @@ from shared.domain.job import Job, JobError, ResultInfo, Stage
 from shared.domain.saved_work import KeptWork, SavedWork
 from shared.domain.transcript import Transcript
 from shared.ports.platform import Platform
-from shared.services.keys_of_blobs import transcript_key
+from shared.services.keys_of_blobs import job_prefix, transcript_key
 from shared.services.send_job import send_job
 from shared.services.update_job import update_job
 
@@ -57,8 +57,9 @@ def complete_job(
     of a diarized job's voices.
 
     Raises:
-        StaleAttempt: cancelled or taken over; the stored transcript is erased again.
-        NotFound: the job was purged; likewise.
+        StaleAttempt: cancelled or taken over; the stored transcript is erased again, and what was
+            kept unless another attempt may go on from it.
+        NotFound: the job was purged; all that was stored is erased again.
     """
     body = json.dumps(to_document(transcript), ensure_ascii=False, separators=(",", ":")).encode()
     key = transcript_key(job)
@@ -90,13 +91,37 @@ def complete_job(
 
     try:
         return update_job(platform, job.id, complete)
-    except StaleAttempt:
-        platform.blobs.delete(key)  # what was kept may be what the next attempt goes on from
+    except (StaleAttempt, NotFound):
+        _withdraw(platform, job, key, kept)
         raise
+
+
+def _withdraw(platform: Platform, job: Job, key: str, kept: KeptWork | None) -> None:
+    """Erase what a completion stored that was refused."""
+    platform.blobs.delete(key)
+    try:
+        over = platform.jobs.get(job.id).finished
     except NotFound:
-        for left in (key, *((kept.heard, kept.voices) if kept else ())):
-            platform.blobs.delete(left)
-        raise
+        platform.blobs.delete_prefix(job_prefix(job.tenant, job.id))
+        return
+    if over and kept is not None:  # else the next attempt may go on from it
+        platform.blobs.delete(kept.heard)
+        platform.blobs.delete(kept.voices)
+
+
+def erase_if_purged(platform: Platform, job: Job) -> None:
+    """Erase what was stored of the job behind its purge: nobody else would ever look for it.
+
+    For whoever stores something and is told afterwards that the job is not theirs. While there is
+    a record nothing is done: what lies there before the record goes is erased after it.
+
+    Raises:
+        Unavailable: a store did not answer.
+    """
+    try:
+        platform.jobs.get(job.id)
+    except NotFound:
+        platform.blobs.delete_prefix(job_prefix(job.tenant, job.id))
 
 
 def fail_attempt(platform: Platform, job: Job, error: JobError) -> Job:

@@ -2,16 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from shared.domain.errors import Conflict, NotFound, Unavailable
+from shared.domain.errors import Conflict, NotFound, StaleAttempt, Unavailable
 from shared.domain.job import Job, Status
+from shared.domain.saved_work import KeptWork, Part
 from shared.ports.delivery_store import DeliveryQuery
 from shared.services.cancel_job import cancel_job, erase_job, purge_job
 from shared.services.keys_of_blobs import upload_key
+from shared.services.leave_rendering import leave_rendering
 from shared.services.record_event import record_event
+from shared.services.saved_parts import store_heard, store_part, store_voices
 from shared.services.start_upload import sign_upload
 from shared.services.submission import StoredAudio, UploadAudio
 from shared.services.submit_job import submit_job
-from shared.services.work_on_job import complete_job
+from shared.services.work_on_job import complete_job, release_job
 from tests.support.faults import ProcessDied
 from tests.support.world import HOOK, World, bytes_audio, make_transcript, url_submission
 
@@ -202,6 +205,51 @@ def test_a_record_that_is_fought_over_without_end_is_not_said_to_be_erased(world
     world.faults.always("before jobs.delete", lambda: real.replace(real.get(job.id)))
     with pytest.raises(Unavailable):
         purge(world, job)
+
+
+def test_what_a_worker_stores_during_the_purge_is_erased_though_it_dies_at_once(
+    world: World,
+) -> None:
+    job = world.processing()
+    part = Part(segments=(), done=1.0, language="en", language_probability=1.0)
+    world.faults.once(
+        "before jobs.delete", lambda: store_part(world.deployment.platform, job, 0, part)
+    )
+    purge(world, job)
+    assert world.blob_files() == []
+
+
+def test_of_a_cancelled_job_s_voices_nothing_stays_when_its_completion_is_refused(
+    world: World,
+) -> None:
+    job = world.processing()
+    cancel(world, job)
+    kept = KeptWork(
+        heard=store_heard(world.platform, job, make_transcript()),
+        voices=store_voices(world.platform, job, b"voices"),
+    )
+    with pytest.raises(StaleAttempt):
+        complete_job(world.platform, job, make_transcript(), kept=kept)
+    assert world.blob_files() == []
+
+
+def test_what_is_kept_stays_for_the_attempt_that_has_taken_over(world: World) -> None:
+    job = world.processing()
+    voices = store_voices(world.platform, job, b"voices")
+    kept = KeptWork(heard=store_heard(world.platform, job, make_transcript()), voices=voices)
+    release_job(world.platform, job)
+    with pytest.raises(StaleAttempt):
+        complete_job(world.platform, job, make_transcript(), kept=kept)
+    assert world.platform.blobs.read(voices) == b"voices"
+
+
+def test_a_rendering_that_is_left_while_its_job_is_purged_is_erased(world: World) -> None:
+    job = world.completed()
+    world.faults.once("before blobs.put", lambda: purge(world, job))
+    with pytest.raises(NotFound) as caught:
+        leave_rendering(world.platform, job, b"text", extension="txt", content_type="text/plain")
+    assert caught.value.code == "job_not_found"
+    assert world.blob_files() == []
 
 
 def test_after_a_purge_the_idempotency_key_is_free(world: World) -> None:
