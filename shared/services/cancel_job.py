@@ -8,7 +8,7 @@ from shared.domain import lifecycle
 from shared.domain.errors import Conflict, NotFound, Unavailable, VersionConflict
 from shared.domain.job import Job, Status
 from shared.ports.platform import Platform
-from shared.services.keys_of_blobs import job_prefix, parse_upload_key
+from shared.services.keys_of_blobs import job_prefix, parse_upload_key, version_unique_key
 from shared.services.read_job import read_job
 from shared.services.update_job import update_job
 from shared.services.upload_object import mark_erased
@@ -85,12 +85,23 @@ def erase_job(platform: Platform, job_id: str) -> None:
 
 
 def _erase_source(platform: Platform, job: Job) -> None:
-    """What was put there for the job; an upload leaves a mark, since its URL may still be valid."""
+    """What was put there for the job; an upload leaves a mark, since its URL may still be valid.
+
+    Each version of a dropped object is a job of its own: the others' audio stays. So does that of a
+    job which took, with other wishes, the version that this one was refused with.
+    """
     key = job.source.key
     if key and parse_upload_key(key):
         mark_erased(platform, key)
-    elif key and job.source.owned:
-        platform.blobs.delete(key)
+    elif key and job.source.owned and not _taken_by_another(platform, job, key):
+        platform.blobs.delete(key, version=job.source.version)
+
+
+def _taken_by_another(platform: Platform, job: Job, key: str) -> bool:
+    if job.source.version is None:
+        return False
+    unique = version_unique_key(job.tenant, key, job.source.version)
+    return unique not in job.unique_keys and platform.jobs.find_unique(unique) is not None
 
 
 def _stop(platform: Platform, job: Job, execution: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from shared.domain.job import Job
+from shared.domain.job import Job, unique_key
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -68,6 +68,11 @@ def voices_key(job: Job, attempt: int) -> str:
 def upload_key(tenant: str, upload_id: str) -> str:
     """Where a signed upload puts its object."""
     return f"tenants/{tenant}/uploads/{upload_id}"
+
+
+def version_unique_key(tenant: str, key: str, version: str) -> str:
+    """What at most one job may hold for this version of an object."""
+    return unique_key("object", tenant, f"{key}#{version}")
 
 
 def erased_key(tenant: str, upload_id: str) -> str:

@@ -10,7 +10,7 @@ from shared.domain.errors import InvalidRequest, LimitExceeded, NotFound, Unsupp
 from shared.domain.job import Source, SourceKind, Status, unique_key
 from shared.ports.blob_store import BlobInfo
 from shared.ports.platform import Platform
-from shared.services.keys_of_blobs import source_key, upload_key
+from shared.services.keys_of_blobs import source_key, upload_key, version_unique_key
 from shared.services.start_upload import check_upload_id
 from shared.services.submission import (
     BytesAudio,
@@ -98,7 +98,7 @@ def _named(platform: Platform, audio: NamedAudio, tenant: str) -> Intake:
 
 def object_unique_key(tenant: str, info: BlobInfo) -> str:
     """What at most one job may hold for this version of an object."""
-    return unique_key("object", tenant, f"{info.key}#{info.version}")
+    return version_unique_key(tenant, info.key, info.version)
 
 
 def _stored(audio: StoredAudio, tenant: str) -> Intake:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,9 @@ from shared.domain.job import Job
 from shared.ports.platform import Platform
 from shared.services.cancel_job import purge_job
 from shared.services.keys_of_blobs import job_prefix
-from tests.support.aws_contracts import AwsAdapters
 from tests.support.faults import Faults, breakable
-from tests.support.platform import make_deployment, make_settings
+from tests.support.on_platforms import PLATFORMS, platform_on
+from tests.support.platform import make_settings
 from tests.support.resumable import ResumableEngines
 from tests.support.workers import TENANT, make_worker, submit
 
@@ -25,21 +24,10 @@ from tests.support.workers import TENANT, make_worker, submit
 OBJECTS = range(7)
 
 
-@pytest.fixture(params=["local", "aws"])
+@pytest.fixture(params=PLATFORMS)
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
-    """Records and objects on the platform; queues and bus are the embedded ones."""
-    with make_deployment(tmp_path) as deployment:
-        if request.param == "local":
-            yield deployment.platform
-            return
-        aws = AwsAdapters()
-        yield replace(
-            deployment.platform,
-            jobs=aws.job_store(),
-            deliveries=aws.delivery_store(),
-            blobs=aws.blob_store(),
-        )
-        aws.close()
+    with platform_on(request.param, tmp_path) as opened:
+        yield opened
 
 
 def work(platform: Platform, job: Job) -> None:
