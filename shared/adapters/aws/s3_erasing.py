@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.adapters.aws.clients import error_code, translated
 from shared.adapters.aws.s3_errors import PRESENT
@@ -12,9 +12,11 @@ from shared.domain.errors import Unavailable
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import (
+        DeleteMarkerEntryTypeDef,
         DeleteObjectsOutputTypeDef,
         ListObjectVersionsOutputTypeDef,
         ObjectIdentifierTypeDef,
+        ObjectVersionTypeDef,
     )
 
 #: Of one list, and of one delete.
@@ -50,14 +52,16 @@ class ObjectEraser:
     def _erase(self, prefix: str, *, only: str | None) -> int:
         """What is listed is erased before more is listed, so that every list begins at the start.
 
-        `only` is the key of an object; keys that go on after it have the same prefix.
+        `only` is the key of an object; keys that go on after it have the same prefix, and come
+        behind it. S3 may list fewer than were asked for although there are more.
         """
         objects = 0
+        behind: Any = {}  # markers, as the call has them
         with translated("the bucket"):
             self._abort_uploads(prefix, only)
             while True:
                 page = self._s3.list_object_versions(
-                    Bucket=self._bucket, Prefix=prefix, MaxKeys=_PAGE
+                    Bucket=self._bucket, Prefix=prefix, MaxKeys=_PAGE, **behind
                 )
                 found = _identifiers(page, only)
                 objects += sum(
@@ -70,8 +74,9 @@ class ObjectEraser:
                             Bucket=self._bucket, Delete={"Objects": found, "Quiet": True}
                         )
                     )
-                if not page.get("IsTruncated") or len(found) < _PAGE:
+                if not page.get("IsTruncated") or _is_past(page, only):
                     return objects
+                behind = {} if found else _behind(page)
 
     def _abort_uploads(self, prefix: str, only: str | None) -> None:
         from botocore.exceptions import ClientError
@@ -90,13 +95,33 @@ class ObjectEraser:
                         raise
 
 
+def _is_past(page: ListObjectVersionsOutputTypeDef, only: str | None) -> bool:
+    """Whether the page goes on to other keys than the only one."""
+    return only is not None and any(entry["Key"] != only for entry in _entries(page))
+
+
+def _behind(page: ListObjectVersionsOutputTypeDef) -> dict[str, str]:
+    """Where the next page begins, for one that named nothing."""
+    markers = {
+        "KeyMarker": page.get("NextKeyMarker"),
+        "VersionIdMarker": page.get("NextVersionIdMarker"),
+    }
+    return {name: marker for name, marker in markers.items() if marker}
+
+
+def _entries(
+    page: ListObjectVersionsOutputTypeDef,
+) -> tuple[ObjectVersionTypeDef | DeleteMarkerEntryTypeDef, ...]:
+    return (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+
+
 def _identifiers(
     page: ListObjectVersionsOutputTypeDef, only: str | None
 ) -> list[ObjectIdentifierTypeDef]:
     """All that the page names, in a bucket without versions as version ``null``."""
     return [
         {"Key": entry["Key"], "VersionId": entry["VersionId"]}
-        for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+        for entry in _entries(page)
         if only in (None, entry["Key"])
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
@@ -121,6 +122,26 @@ def test_all_versions_are_erased_when_they_fill_more_than_a_page(
     assert [info.key for info in store.list("p")] == [f"p/{number}" for number in range(1, 6)]
     assert store.delete_prefix("p") == 5
     assert "Versions" not in aws.clients.s3.list_object_versions(Bucket=aws.name)
+
+
+def test_everything_is_erased_though_s3_lists_fewer_than_it_was_asked_for(
+    aws: AwsAdapters, store: S3BlobStore
+) -> None:
+    asked: list[str] = []
+
+    def two_a_page(params: dict[str, Any], **_: object) -> None:
+        asked.append(params["Prefix"])
+        params["MaxKeys"] = 2
+
+    for name in ("a/1", "a/2", "a/3", "b", "b", "b", "b2", "b3"):
+        store.put(name, [b"x"])
+    aws.clients.s3.meta.events.register("before-parameter-build.s3.ListObjectVersions", two_a_page)
+    assert store.delete_prefix("a") == 3
+    store.delete("b")
+    assert [blob.key for blob in store.list("a")] == []
+    left = aws.clients.s3.list_objects_v2(Bucket=aws.name)["Contents"]
+    assert [entry["Key"] for entry in left] == ["b2", "b3"]
+    assert asked.count("b") == 2, "other keys are not looked through"
 
 
 def test_a_bucket_without_versions_reads_one_version_or_nothing(aws: AwsAdapters) -> None:
