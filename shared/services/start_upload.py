@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.domain import lifecycle
 from shared.domain.errors import Conflict, InvalidRequest, LimitExceeded
-from shared.domain.job import Job, JobError, Status, unique_key
+from shared.domain.job import Job, JobError, Source, SourceKind, Status, unique_key
 from shared.ports.blob_store import SignedUpload
 from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import parse_upload_key, upload_key
@@ -16,6 +17,12 @@ from shared.services.update_job import update_job
 from shared.services.upload_object import arrived_object, erase_late, taken
 
 _UPLOAD_ID = re.compile(r"upl_[a-z0-9]{26}")
+
+#: Seconds after the end of its URL for which an upload waits to be named by a job.
+UNCLAIMED_SECONDS = 86_400.0
+#: The tenant of the records that have the sweep look after such uploads: no name of a caller's,
+#: so that they are in nobody's lists.
+_NOBODY = "~unclaimed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +57,24 @@ def sign_upload(
         size_bytes=size_bytes,
     )
     return Upload(upload_id=upload_id, signed=signed)
+
+
+def expect_claim(platform: Platform, *, tenant: str, upload_id: str) -> None:
+    """Have an upload that was handed out without a job erased, should no job ever name it.
+
+    Raises:
+        Unavailable: the store did not answer; the upload should not be handed out.
+    """
+    now = platform.clock.now()
+    record = Job(
+        id=upload_id,
+        tenant=_NOBODY,
+        status=Status.AWAITING_UPLOAD,
+        source=Source(kind=SourceKind.BLOB, key=upload_key(tenant, upload_id)),
+        created_at=now,
+        upload_expires_at=now + platform.limits.upload_seconds + UNCLAIMED_SECONDS,
+    )
+    platform.jobs.create(lifecycle.submitted(record, timing=platform.timing))
 
 
 def check_upload_id(upload_id: str) -> str:
@@ -105,7 +130,13 @@ def start_upload(platform: Platform, job: Job) -> Job:
 
 
 def expire_upload(platform: Platform, job: Job) -> Job:
-    """The upload's time is over: start it if the object did arrive, else fail the job."""
+    """The upload's time is over: start it if the object did arrive, else fail the job.
+
+    One that no job has claimed is erased.
+    """
+    if job.tenant == _NOBODY:
+        _erase_unclaimed(platform, job)
+        return job
     started = start_upload(platform, job)
     if started.status is not Status.AWAITING_UPLOAD:
         return started
@@ -122,3 +153,14 @@ def expire_upload(platform: Platform, job: Job) -> Job:
         )
 
     return update_job(platform, job.id, expire)
+
+
+def _erase_unclaimed(platform: Platform, record: Job) -> None:
+    """No mark is left, as with an upload whose job is erased: the URL has ended long ago."""
+    key = record.source.key or ""
+    upload = parse_upload_key(key)
+    if upload and platform.jobs.find_unique(unique_key("upload", *upload)) is None:
+        with suppress(Conflict):  # erased with its job, and marked
+            arrived_object(platform, key)
+            platform.blobs.delete(key)
+    platform.jobs.delete(record)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from shared.domain import lifecycle
 from shared.domain.codec import to_document
-from shared.domain.errors import IdempotencyKeyReused, UrlRefused
+from shared.domain.errors import IdempotencyKeyReused, TamlilError, Unavailable, UrlRefused
 from shared.domain.job import Job, Status, WebhookTarget, unique_key
 from shared.ports.platform import Platform
 from shared.services.check_options import check_options
@@ -44,10 +44,14 @@ def submit_job(platform: Platform, submission: Submission) -> Submitted:
     job_id = platform.ids.new("job")
     intake = take_audio(platform, submission, job_id)
     job = _new_job(platform, replace(submission, options=options), job_id, intake)
-    stored = platform.jobs.create(lifecycle.submitted(job, timing=platform.timing))
+    try:
+        stored = platform.jobs.create(lifecycle.submitted(job, timing=platform.timing))
+    except TamlilError as exc:
+        if not (isinstance(exc, Unavailable) and exc.retryable):  # else it may be written after all
+            _give_back(platform, intake)
+        raise
     if stored.id != job.id:
-        if intake.stored_here and intake.source.key:
-            platform.blobs.delete(intake.source.key)
+        _give_back(platform, intake)
         return Submitted(job=same_request(stored, job), created=False)
     count_submitted(platform)
     if stored.status is Status.AWAITING_UPLOAD:
@@ -56,6 +60,12 @@ def submit_job(platform: Platform, submission: Submission) -> Submitted:
     else:
         send_job(platform, stored)
     return Submitted(job=publish_quietly(platform, stored), created=True)
+
+
+def _give_back(platform: Platform, intake: Intake) -> None:
+    """There will be no job that the bytes which came with this request could be erased with."""
+    if intake.stored_here and intake.source.key:
+        platform.blobs.delete(intake.source.key)
 
 
 def _check_urls(platform: Platform, submission: Submission) -> None:

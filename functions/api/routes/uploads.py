@@ -13,7 +13,7 @@ from shared.domain.api_keys import Scope
 from shared.domain.errors import UnsupportedOption
 from shared.ports.blob_store import SignedParts
 from shared.services.build_payload import iso_time
-from shared.services.start_upload import sign_upload
+from shared.services.start_upload import expect_claim, sign_upload
 from shared.services.submission import UploadAudio
 from shared.services.submit_job import submit_job
 
@@ -42,7 +42,9 @@ def create_upload(
         platform, tenant=caller.tenant, size_bytes=body.size_bytes, content_type=content_type
     )
     job_id = None
-    if body.transcribe is not None:
+    if body.transcribe is None:
+        expect_claim(platform, tenant=caller.tenant, upload_id=upload.upload_id)
+    else:
         asked = submission(
             body.transcribe,
             body.transcribe,

@@ -34,7 +34,8 @@ class UploadRequest(Model, defer_build=False):
     transcribe: TranscribeOptions | None = Field(
         default=None,
         description="Options of the job (`{}` for all defaults). Null: no job is made, and the"
-        " upload_id is for a later POST /api/v1/transcribe.",
+        " upload_id is for a later POST /api/v1/transcribe; what none has named a day after"
+        " expires_at is erased.",
     )
 
 

@@ -4,7 +4,8 @@ import httpx
 import pytest
 
 from shared.services.keys_of_blobs import upload_key
-from shared.services.start_upload import object_arrived
+from shared.services.start_upload import UNCLAIMED_SECONDS, object_arrived
+from shared.services.sweep import sweep
 from tests.support.api import Api, problem
 
 UPLOADS = "/api/v1/uploads"
@@ -39,10 +40,17 @@ def test_an_upload_with_options_is_a_job_that_starts_when_the_object_arrives(
 
 
 @pytest.mark.parametrize("body", [{}, {"transcribe": None}])
-def test_without_options_there_is_only_an_upload(acme: httpx.Client, body: dict[str, None]) -> None:
+def test_without_options_there_is_only_an_upload_that_is_erased_when_no_job_names_it(
+    api: Api, acme: httpx.Client, body: dict[str, None]
+) -> None:
     made = acme.post(UPLOADS, json=body).json()
     assert made["job_id"] is None
     assert acme.get("/api/v1/jobs").json()["jobs"] == []
+    world, key = api.world, upload_key("acme", made["upload_id"])
+    world.platform.blobs.put(key, [b"RIFF"])
+    world.clock.advance(world.platform.limits.upload_seconds + UNCLAIMED_SECONDS)
+    sweep(world.platform)
+    assert not world.platform.blobs.exists(key)
 
 
 def test_empty_options_are_all_defaults(acme: httpx.Client) -> None:

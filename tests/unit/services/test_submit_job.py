@@ -10,6 +10,7 @@ from shared.domain.errors import (
     InvalidRequest,
     LimitExceeded,
     NotFound,
+    TamlilError,
     Unavailable,
     UnsupportedOption,
     UrlRefused,
@@ -18,7 +19,7 @@ from shared.domain.job import Job, SourceKind, Status, WebhookTarget
 from shared.domain.options import TranscriptionOptions
 from shared.services.submission import StoredAudio, UploadAudio, UrlAudio
 from shared.services.submit_job import Submitted, submit_job
-from tests.support.faults import ProcessDied
+from tests.support.faults import ProcessDied, be_unavailable
 from tests.support.world import AUDIO_URL, World, bytes_audio, url_submission
 
 UPLOAD_ID = "upl_00000000000000000000000001"
@@ -115,6 +116,32 @@ def test_the_same_key_with_other_bytes_is_refused_and_they_are_erased(world: Wor
     with pytest.raises(IdempotencyKeyReused):
         submit(world, idempotency_key="k", audio=bytes_audio(b"other"))
     assert world.blob_files() == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LimitExceeded("too large a record", code="record_too_large"),
+        Unavailable("may not", code="access_denied", retryable=False),
+    ],
+)
+def test_bytes_whose_job_was_surely_not_written_are_erased(
+    world: World, error: TamlilError
+) -> None:
+    def refuse() -> None:
+        raise error
+
+    world.faults.once("before jobs.create", refuse)
+    with pytest.raises(type(error)):
+        submit(world, audio=bytes_audio(b"audio"))
+    assert world.blob_files() == []
+
+
+def test_bytes_whose_job_may_have_been_written_stay(world: World) -> None:
+    world.faults.once("after jobs.create", be_unavailable)
+    with pytest.raises(Unavailable):
+        submit(world, audio=bytes_audio(b"audio"))
+    assert len(world.blob_files()) == 1
 
 
 def test_two_tenants_may_use_the_same_idempotency_key(world: World) -> None:

@@ -4,13 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.domain.errors import Conflict, InvalidRequest, LimitExceeded
+from shared.domain.api_keys import check_tenant
+from shared.domain.errors import Conflict, InvalidRequest, LimitExceeded, NotFound
 from shared.domain.job import Job, Status
+from shared.ports.job_store import JobQuery
 from shared.services.cancel_job import cancel_job, purge_job
 from shared.services.keys_of_blobs import upload_key
+from shared.services.read_job import read_job
 from shared.services.start_upload import (
+    UNCLAIMED_SECONDS,
     Upload,
     check_upload_id,
+    expect_claim,
     object_arrived,
     sign_upload,
     start_upload,
@@ -23,6 +28,10 @@ from tests.support.world import World
 
 def sign(world: World, size_bytes: int | None = None) -> Upload:
     return sign_upload(world.platform, tenant="acme", size_bytes=size_bytes, content_type=None)
+
+
+def key_of(upload: Upload) -> str:
+    return upload_key("acme", upload.upload_id)
 
 
 def submit(world: World, upload: Upload) -> Job:
@@ -100,6 +109,58 @@ def test_of_two_notices_at_once_both_are_right(world: World) -> None:
     started = arrive(world, upload)
     assert started is not None
     assert (started.id, world.status(job)) == (job.id, Status.PENDING)
+
+
+def pass_the_time_for_a_claim(world: World, *, but: float = 0.0) -> None:
+    world.clock.advance(world.platform.limits.upload_seconds + UNCLAIMED_SECONDS - but)
+    sweep(world.platform)
+
+
+def test_an_upload_that_no_job_claims_is_erased_and_leaves_nothing(world: World) -> None:
+    upload = sign(world)
+    expect_claim(world.platform, tenant="acme", upload_id=upload.upload_id)
+    arrive(world, upload)
+    pass_the_time_for_a_claim(world, but=1.0)
+    assert len(world.blob_files()) == 1
+    world.clock.advance(1.0)
+    sweep(world.platform)
+    assert world.blob_files() == []
+    assert sum(world.platform.jobs.counts().values()) == 0
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_an_upload_that_a_job_has_claimed_stays(world: World, *, arrived: bool) -> None:
+    upload = sign(world)
+    expect_claim(world.platform, tenant="acme", upload_id=upload.upload_id)
+    if arrived:
+        arrive(world, upload)
+    job = submit(world, upload)
+    if not arrived:
+        arrive(world, upload)
+    pass_the_time_for_a_claim(world)
+    assert world.job(job).source.version == world.platform.blobs.stat(key_of(upload)).version
+    assert sum(world.platform.jobs.counts().values()) == 1
+
+
+def test_the_marks_of_an_upload_that_was_erased_with_its_job_stay(world: World) -> None:
+    upload = sign(world)
+    expect_claim(world.platform, tenant="acme", upload_id=upload.upload_id)
+    arrive(world, upload)
+    purge_job(world.platform, tenant="acme", job_id=submit(world, upload).id)
+    marks = world.blob_files()
+    pass_the_time_for_a_claim(world)
+    assert world.blob_files() == marks
+
+
+def test_an_upload_that_waits_for_its_claim_is_nobody_s_job(world: World) -> None:
+    upload = sign(world)
+    expect_claim(world.platform, tenant="acme", upload_id=upload.upload_id)
+    assert world.platform.jobs.query(JobQuery(tenant="acme")).jobs == ()
+    with pytest.raises(NotFound):
+        read_job(world.platform, tenant="acme", job_id=upload.upload_id)
+    (record,) = world.platform.jobs.due(now=float("inf"), limit=9)
+    with pytest.raises(InvalidRequest):
+        check_tenant(record.tenant)
 
 
 def test_another_object_is_no_upload(world: World) -> None:
