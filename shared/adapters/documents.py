@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import math
+from collections.abc import Callable
 from typing import TypeVar
 
 from shared.domain.codec import from_document, to_document
 from shared.domain.errors import InvalidRequest, Unavailable
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+_UNREADABLE = "record_unreadable"
 
 
 def dump(value: object) -> str:
@@ -29,7 +35,21 @@ def load(cls: type[T], text: str) -> T:
         return from_document(cls, json.loads(text))
     except (ValueError, InvalidRequest) as exc:
         msg = f"a stored {cls.__name__} can't be read"
-        raise Unavailable(msg, code="record_unreadable", retryable=False) from exc
+        raise Unavailable(msg, code=_UNREADABLE, retryable=False) from exc
+
+
+def readable(read: Callable[[], T], record: str) -> T | None:
+    """What `read` loads for a list, None when `record` can't be read: of that the log tells.
+
+    One damaged record must not hide all the others, nor end who looks for work.
+    """
+    try:
+        return read()
+    except Unavailable as exc:
+        if exc.code != _UNREADABLE:
+            raise
+        _log.error("left out of a list: %s", exc.detail, extra={"record": record})
+        return None
 
 
 def encode_cursor(store: str, *, at: float, last_id: str) -> str:

@@ -33,7 +33,7 @@ class DeliveryStore(Protocol):
 
     `get`, `is_switched_off`, a `query` by job and `delete_for_job` see every write that returned
     before them; other lists may lag as those of `JobStore`, and `due_tenants` may for a moment
-    name a tenant in vain.
+    name a tenant in vain. A record that can't be read is treated as in `JobStore`.
     Every method raises `Unavailable` when the store does not answer.
     """
 

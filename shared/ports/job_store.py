@@ -37,6 +37,8 @@ class JobStore(Protocol):
     `get`, `find_unique` and `counts` see every write that returned before them. Lists (`query`,
     `pending`, `due`, `held_by`) may for a moment lack what has just come to match, where indexes
     follow the records; what they give is the record as it is at the call, and matches.
+    A record that is stored but can't be read is left out of them, which the log tells; whatever
+    names it raises `Unavailable`, not retryable, with code ``record_unreadable``.
     Every method raises `Unavailable` when the store does not answer.
     """
 

@@ -26,7 +26,8 @@ class KeyStore(Protocol):
     def list(self, tenant: str | None = None) -> Sequence[ApiKey]:
         """A tenant's keys, or all; oldest first, revoked ones included.
 
-        It may for a moment lack a new key, as the lists of `JobStore`; `get` never does.
+        It may for a moment lack a new key, and lacks one that can't be read, as the lists of
+        `JobStore`; `get` never does.
         """
         ...
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -99,6 +100,14 @@ class AwsAdapters:
 
     def fail(self) -> None:
         moto_server().away = True
+
+    def damage(self, record_id: str) -> None:
+        table = self.clients.dynamodb
+        for kind in ("job", "delivery", "key"):
+            key: Any = {"pk": {"S": f"{kind}#{record_id}"}, "sk": {"S": kind}}
+            item: Any = table.get_item(TableName=self.name, Key=key).get("Item")
+            if item is not None:
+                table.put_item(TableName=self.name, Item=item | {"document": {"S": "{"}})
 
     def job_store(self) -> JobStore:
         return DynamoJobStore(self.clients, table=self.name)

@@ -61,6 +61,10 @@ class Adapters(Protocol):
         """From now on no store, queue or bucket answers."""
         ...
 
+    def damage(self, record_id: str) -> None:
+        """From now on what is stored of the job, delivery or key with this id can't be read."""
+        ...
+
     def job_store(self) -> JobStore: ...
 
     def job_queue(self, name: str = "jobs", *, max_receives: int = 5) -> JobQueue: ...
@@ -125,6 +129,14 @@ class LocalAdapters:
                 direct.execute(f"DROP TABLE {name}")
         (self.data_dir / "blobs").rename(self.data_dir / "blobs-away")
         (self.data_dir / "blobs").touch()
+
+    def damage(self, record_id: str) -> None:
+        with self.database.write() as connection:
+            for table in ("jobs", "deliveries", "api_keys"):
+                connection.execute(
+                    f"UPDATE {table} SET document = '{{' WHERE id = ?",  # noqa: S608 - ours
+                    (record_id,),
+                )
 
     def job_store(self) -> JobStore:
         return SqliteJobStore(self.database)

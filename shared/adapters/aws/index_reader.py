@@ -10,12 +10,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
 from shared.adapters.aws.clients import translated
 from shared.adapters.aws.dynamo_table import DynamoTable, Item
 from shared.adapters.aws.table_schema import PARTITION, SORT, Index
+from shared.adapters.documents import readable
 from shared.domain.errors import Unavailable
 
 R = TypeVar("R")
@@ -114,7 +116,10 @@ def matching(
     wanted: Callable[[R], bool],
     limit: int,
 ) -> list[R]:
-    """Up to `limit` records behind these entries that are as wanted, in the entries' order."""
+    """Up to `limit` records behind these entries that are as wanted, in the entries' order.
+
+    One that can't be read is left out, see `readable`.
+    """
     records: list[R] = []
     fresh = _once_each(found)
     while len(records) < limit:
@@ -122,8 +127,10 @@ def matching(
         if not keys:
             break
         items = batch_get(table, keys)
-        present = (load(items[key]) for key in keys if key in items)
-        records += [record for record in present if wanted(record)]
+        present = (
+            readable(partial(load, items[key]), "/".join(key)) for key in keys if key in items
+        )
+        records += [record for record in present if record is not None and wanted(record)]
     return records
 
 

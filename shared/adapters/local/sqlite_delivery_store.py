@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.adapters.documents import decode_cursor, dump, encode_cursor, load
 from shared.adapters.local.database import Database
+from shared.adapters.local.rows import Row, first_records
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import NotFound, VersionConflict
 from shared.ports.delivery_store import DeliveryPage, DeliveryQuery
@@ -89,17 +90,16 @@ class SqliteDeliveryStore:
         where, parameters = _conditions(query)
         # The conditions are fixed texts of this module; values are bound.
         sql = f"""
-            SELECT document FROM deliveries WHERE {where}
+            SELECT id, document FROM deliveries WHERE {where}
             ORDER BY created_at DESC, id DESC LIMIT :limit
         """  # noqa: S608
-        with self._database.read() as connection:
-            rows = connection.execute(sql, {**parameters, "limit": query.limit + 1}).fetchall()
-        found = tuple(load(Delivery, row[0]) for row in rows[: query.limit])
-        if len(rows) <= query.limit or not found:
-            return DeliveryPage(deliveries=found, cursor=None)
-        last = found[-1]
+        found = self._select(sql, query.limit + 1, parameters)
+        page = found[: query.limit]
+        if len(found) <= query.limit or not page:
+            return DeliveryPage(deliveries=page, cursor=None)
+        last = page[-1]
         cursor = encode_cursor(_CURSOR, at=last.created_at, last_id=last.id)
-        return DeliveryPage(deliveries=found, cursor=cursor)
+        return DeliveryPage(deliveries=page, cursor=cursor)
 
     def due(
         self,
@@ -111,7 +111,7 @@ class SqliteDeliveryStore:
     ) -> Sequence[Delivery]:
         """Records whose `wake_at` is not after `now`, earliest first, ties by id."""
         clauses = ["wake_at IS NOT NULL AND wake_at <= :now"]
-        parameters: dict[str, Any] = {"now": now, "limit": limit}
+        parameters: dict[str, Any] = {"now": now}
         if tenant is not None:
             clauses.append("tenant = :tenant")
             parameters["tenant"] = tenant
@@ -120,12 +120,10 @@ class SqliteDeliveryStore:
             parameters |= {"after_at": after.wake_at, "after_id": after.id}
         # The clauses are fixed texts of this method; values are bound.
         sql = f"""
-            SELECT document FROM deliveries WHERE {" AND ".join(clauses)}
+            SELECT id, document FROM deliveries WHERE {" AND ".join(clauses)}
             ORDER BY wake_at, id LIMIT :limit
         """  # noqa: S608
-        with self._database.read() as connection:
-            rows = connection.execute(sql, parameters).fetchall()
-        return tuple(load(Delivery, row[0]) for row in rows)
+        return self._select(sql, limit, parameters)
 
     def due_tenants(self, *, now: float, limit: int, after: str = "") -> Sequence[str]:
         """Tenants that have something due, by name."""
@@ -160,6 +158,13 @@ class SqliteDeliveryStore:
                 "SELECT 1 FROM hooks_off WHERE tenant = ? AND url = ?", (tenant, url)
             ).fetchone()
         return row is not None
+
+    def _select(self, sql: str, limit: int, parameters: dict[str, Any]) -> tuple[Delivery, ...]:
+        def rows(most: int) -> list[Row]:
+            with self._database.read() as connection:
+                return connection.execute(sql, {**parameters, "limit": most}).fetchall()
+
+        return tuple(first_records(Delivery, rows, limit))
 
 
 def _columns(delivery: Delivery) -> dict[str, Any]:

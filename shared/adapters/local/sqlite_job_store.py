@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.adapters.documents import decode_cursor, dump, encode_cursor, load
 from shared.adapters.local.database import Database
+from shared.adapters.local.rows import Row, first_records, records
 from shared.domain.errors import Conflict, NotFound, VersionConflict
 from shared.domain.job import Job, Status
 from shared.ports.job_store import JobPage, JobQuery
@@ -80,13 +81,12 @@ class SqliteJobStore:
         where, parameters = _conditions(query)
         # The conditions are fixed texts of this module; values are bound.
         sql = f"""
-            SELECT document FROM jobs WHERE {where}
+            SELECT id, document FROM jobs WHERE {where}
             ORDER BY created_at DESC, id DESC LIMIT :limit
         """  # noqa: S608
-        with self._database.read() as connection:
-            rows = connection.execute(sql, {**parameters, "limit": query.limit + 1}).fetchall()
-        jobs = tuple(load(Job, row[0]) for row in rows[: query.limit])
-        if len(rows) <= query.limit or not jobs:
+        found = self._select(sql, query.limit + 1, **parameters)
+        jobs = found[: query.limit]
+        if len(found) <= query.limit or not jobs:
             return JobPage(jobs=jobs, cursor=None)
         last = jobs[-1]
         return JobPage(
@@ -97,35 +97,37 @@ class SqliteJobStore:
         """Jobs a worker may claim now: higher priority first, then older first."""
         return self._select(
             """
-            SELECT document FROM jobs
+            SELECT id, document FROM jobs
             WHERE status = 'pending' AND (not_before IS NULL OR not_before <= :now)
             ORDER BY priority DESC, created_at, id LIMIT :limit
             """,
+            limit,
             now=now,
-            limit=limit,
         )
 
     def due(self, *, now: float, limit: int) -> Sequence[Job]:
         """Records whose `wake_at` is not after `now`, earliest first."""
         return self._select(
             """
-            SELECT document FROM jobs WHERE wake_at IS NOT NULL AND wake_at <= :now
+            SELECT id, document FROM jobs WHERE wake_at IS NOT NULL AND wake_at <= :now
             ORDER BY wake_at, id LIMIT :limit
             """,
+            limit,
             now=now,
-            limit=limit,
         )
 
     def held_by(self, execution: str) -> Sequence[Job]:
         """Processing jobs that were claimed under this execution."""
-        return self._select(
-            """
-            SELECT document FROM jobs
-            WHERE status = 'processing' AND execution IS NOT NULL AND execution = :execution
-            ORDER BY id
-            """,
-            execution=execution,
-        )
+        with self._database.read() as connection:
+            rows = connection.execute(
+                """
+                SELECT id, document FROM jobs
+                WHERE status = 'processing' AND execution IS NOT NULL AND execution = :execution
+                ORDER BY id
+                """,
+                {"execution": execution},
+            ).fetchall()
+        return tuple(records(Job, rows))
 
     def counts(self) -> dict[Status, int]:
         """How many records are in each status, 0 included."""
@@ -134,10 +136,12 @@ class SqliteJobStore:
             found = {Status(status): int(count) for status, count in rows}
         return {status: found.get(status, 0) for status in Status}
 
-    def _select(self, sql: str, **parameters: float | str) -> tuple[Job, ...]:
-        with self._database.read() as connection:
-            rows = connection.execute(sql, parameters).fetchall()
-        return tuple(load(Job, row[0]) for row in rows)
+    def _select(self, sql: str, limit: int, **parameters: Any) -> tuple[Job, ...]:
+        def rows(most: int) -> list[Row]:
+            with self._database.read() as connection:
+                return connection.execute(sql, {**parameters, "limit": most}).fetchall()
+
+        return tuple(first_records(Job, rows, limit))
 
 
 def _columns(job: Job) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from shared.adapters.documents import dump, load
 from shared.adapters.local.database import Database
+from shared.adapters.local.rows import records
 from shared.domain.api_keys import ApiKey
 from shared.domain.errors import Conflict, NotFound
 
@@ -38,12 +39,12 @@ class SqliteKeyStore:
         with self._database.read() as connection:
             rows = connection.execute(
                 """
-                SELECT document FROM api_keys WHERE :tenant IS NULL OR tenant = :tenant
+                SELECT id, document FROM api_keys WHERE :tenant IS NULL OR tenant = :tenant
                 ORDER BY created_at, id
                 """,
                 {"tenant": tenant},
             ).fetchall()
-        return tuple(load(ApiKey, row[0]) for row in rows)
+        return tuple(records(ApiKey, rows))
 
     def revoke(self, key_id: str, *, now: float) -> ApiKey:
         """Mark it revoked; the first revocation's time stays."""
