@@ -44,11 +44,13 @@ _THROTTLED = frozenset(
 class BatchLauncher:
     """`Launcher` whose handles are Batch's job ids; ``<id>#<n>`` is a job's n-th attempt.
 
-    `active` takes four calls, so a listing is used for `listing_seconds`, and what this process has
-    started counts from then on, listed or not. What that means for `dispatch_job`: it may see a
-    worker that has just ended, then the job waits for its redispatch as it does when a worker ends
-    right after the look; and it may miss one that another process has started meanwhile, then one
-    container too many starts, which claims what waits or ends when it was idle for long enough.
+    The queue may be shared: jobs of another definition are none of ours, those of another revision
+    of it are. `active` takes four calls, so a listing is used for `listing_seconds`, and what this
+    process has started counts from then on, listed or not. What that means for `dispatch_job`: it
+    may see a worker that has just ended, then the job waits for its redispatch as it does when a
+    worker ends right after the look; and it may miss one that another process has started
+    meanwhile, then one container too many starts, which claims what waits or ends when it was idle
+    for long enough.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class BatchLauncher:
         self._clients = clients
         self._queue = queue
         self._definition = definition
+        self._worker = _without_revision(definition)
         self._listing_seconds = listing_seconds
         self._listing_lag_seconds = listing_lag_seconds
         self._sleep = sleep
@@ -170,6 +173,7 @@ class BatchLauncher:
                 for status in _ACTIVE
                 for page in pages.paginate(jobQueue=self._queue, jobStatus=status)
                 for job in _jobs(page, "jobSummaryList")
+                if _without_revision(job.get("jobDefinition", self._worker)) == self._worker
             )
 
     def _attempt_over(self, job: str, number: str) -> bool:
@@ -186,6 +190,11 @@ def job_name(job_id: str, attempt: int, unique: str) -> str:
     tail = f"-{attempt}-{unique}"
     head = re.sub(r"[^A-Za-z0-9_-]", "-", f"tamlil-{job_id}")
     return head[: _LONGEST_NAME - len(tail)] + tail
+
+
+def _without_revision(definition: str) -> str:
+    """The name of a job definition that is given by its name or ARN, with a revision or without."""
+    return definition.rpartition("/")[2].partition(":")[0]
 
 
 def _jobs(answer: Mapping[str, Any], member: str) -> Sequence[Mapping[str, Any]]:

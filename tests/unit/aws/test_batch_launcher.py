@@ -11,9 +11,17 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.aws.batch_launcher import SUBMISSIONS, job_name
+from shared.adapters.aws.batch_launcher import SUBMISSIONS, BatchLauncher, job_name
+from shared.adapters.aws.clients import AwsClients
 from shared.domain.errors import Unavailable
-from tests.support.batch import RETRY_ON_HOST_LOSS, batch_running, make_launcher
+from tests.support.batch import (
+    DEFINITION,
+    QUEUE,
+    RETRY_ON_HOST_LOSS,
+    batch_running,
+    definition,
+    make_launcher,
+)
 from tests.support.fake_batch import FakeBatch, Fault
 
 TELL = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -142,6 +150,23 @@ def test_every_state_between_submission_and_end_is_active(
     batch.wait(running)
     batch.wait(waiting, "RUNNING")
     assert make_launcher().active() == {waiting}
+
+
+@pytest.mark.parametrize(
+    "named", [DEFINITION, f"{DEFINITION}:2", f"arn:aws:batch:x:y:z/{DEFINITION}:2"]
+)
+def test_of_a_shared_queue_only_jobs_of_the_own_definition_count(
+    start: Callable[..., FakeBatch], named: str
+) -> None:
+    batch = start(WAIT)
+    older = make_launcher().start(job_id="job_1", attempt=1)
+    batch.register(definition())
+    newer = make_launcher().start(job_id="job_2", attempt=1)
+    batch.register(definition() | {"jobDefinitionName": "render"})
+    BatchLauncher(AwsClients(), queue=QUEUE, definition="render").start(job_id="x", attempt=1)
+    assert len(batch.jobs) == 3
+    launcher = BatchLauncher(AwsClients(), queue=QUEUE, definition=named)
+    assert launcher.active() == {older, newer}
 
 
 def test_looking_again_soon_asks_batch_nothing(start: Callable[..., FakeBatch]) -> None:
