@@ -79,17 +79,23 @@ class BatchLauncher:
         """Submit a job whose container claims this job first; returns Batch's id of it.
 
         Batch knows no idempotency token. The name is this call's own, so that a job whose
-        submission got no clear answer is found by it, and none is submitted beside it.
+        submission got no clear answer is found by it: at once, and again right before another is
+        submitted. One that no listing shows by then gets a second beside it, which finds nothing
+        to claim and ends.
         """
         name = job_name(job_id, attempt, secrets.token_hex(4))
         begun = time.monotonic()
+        unclear = False
         with translated("the Batch queue"):
             for turn in range(SUBMISSIONS):
                 if turn:
                     self._sleep(BACKOFF_SECONDS * 2**turn * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+                started = self._find(name) if unclear else None
                 try:
-                    started = self._submit(name, job_id)
+                    started = started or self._submit(name, job_id)
                 except _Unclear:
+                    unclear = True
+                    self._sleep(BACKOFF_SECONDS)  # a listing lags a little behind submissions
                     started = self._find(name)
                 if started is not None:
                     with self._lock:
@@ -156,8 +162,7 @@ class BatchLauncher:
         return answer["jobId"]
 
     def _find(self, name: str) -> str | None:
-        """The job of this name, newest first; a listing lags a little behind submissions."""
-        self._sleep(BACKOFF_SECONDS)
+        """The job of this name."""
         found = self._clients.batch.list_jobs(
             jobQueue=self._queue, filters=[{"name": "JOB_NAME", "values": [name]}]
         )

@@ -117,6 +117,23 @@ def test_a_job_that_a_listing_does_not_show_yet_is_submitted_again_under_its_nam
     assert len({job.name for job in batch.jobs.values()}) == 1
 
 
+def test_a_job_that_a_listing_shows_late_is_found_before_another_is_submitted(
+    start: Callable[..., FakeBatch],
+) -> None:
+    batch = start(WAIT, listing_lag=60)
+    batch.faults += [Fault("SubmitJob", "broken_after")]
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) > 1:  # it was looked for once, in vain
+            batch.listing_lag = 0.0
+
+    handle = make_launcher(sleep=sleep).start(job_id="job_1", attempt=1)
+    assert set(batch.jobs) == {handle}
+    assert batch.calls["SubmitJob"] == 1
+
+
 def test_what_was_started_is_active_before_a_listing_shows_it(
     start: Callable[..., FakeBatch],
 ) -> None:
