@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,10 +29,10 @@ class SileroVad:
     def speech_regions(self, audio: Samples, *, should_stop: ShouldStop) -> tuple[Region, ...]:
         """See `gpu_job.engines.ports.VoiceActivityDetector`."""
         network = _Network()
-        probabilities: list[float] = []
+        probabilities = array("f")  # 20 hours are 2 million frames: 9 MB, and 72 as a list
         for block in _blocks(audio):
             found = run_interruptibly(partial(network.probabilities, block), should_stop)
-            probabilities.extend(found.tolist())
+            probabilities.frombytes(found.tobytes())
         return speech_regions(probabilities, len(audio))
 
 
