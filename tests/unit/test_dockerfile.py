@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 
-from shared.models.registry import DEFAULT_MODELS, find_model
+from shared.models.policy import translator
+from shared.models.registry import DEFAULT_MODELS, PYANNOTE_MODEL, find_model
 from shared.settings import Settings, WorkerSettings
+from tests.support.cloudformation import load_template
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "gpu_job" / "Dockerfile"
@@ -202,21 +204,57 @@ def test_each_variant_names_its_device_and_diarizer() -> None:
     assert "TAMLIL_DIARIZER=embedded" in stages["base-cpu"]
 
 
-def test_the_models_that_are_baked_are_registered_and_hold_the_default_one() -> None:
-    names = [find_model(name).name for name in arguments()["MODELS"].split()]
-    assert find_model(arguments()["DEFAULT_MODEL"]).name in names
-
-
-def test_what_the_guide_tells_to_bake_is_registered() -> None:
+def baked() -> dict[str, tuple[str, list[str]]]:
+    """By variant, the default model and all that is baked: the arguments' defaults, the guide's."""
     guide = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
     (models,) = re.findall(r'MODELS="([^"]+)"', guide)
     (default,) = re.findall(r"`DEFAULT_MODEL=(\S+)`", guide)
-    names = [find_model(name).name for name in models.split()]
-    assert names == [*DEFAULT_MODELS]
-    assert default in names
-    told = set(re.findall(r"^\| `(\w+)`(?:, `(\w+)`)?(?:, `(\w+)`)? \|", guide, re.MULTILINE))
-    known = {name for row in told for name in row if name}
+    told = {
+        "gpu": (arguments()["DEFAULT_MODEL"], arguments()["MODELS"]),
+        "cpu": (default, models),
+    }
+    return {
+        variant: (name, [find_model(one).name for one in names.split()])
+        for variant, (name, names) in told.items()
+    }
+
+
+@pytest.mark.parametrize("variant", ["gpu", "cpu"])
+def test_every_model_that_a_job_gets_by_itself_is_baked(variant: str) -> None:
+    """The image pulls nothing: what is chosen and not there fails the job."""
+    default, names = baked()[variant]
+    policy = Settings(default_model=default).model_policy
+    translates = translator(policy, None)
+    assert translates is not None
+    assert {policy.default, translates.name} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("variant", "diarizer"),
+    [("gpu", {PYANNOTE_MODEL}), ("cpu", set(DEFAULT_MODELS) - {"base"})],
+)
+def test_the_variant_s_diarizer_is_baked(variant: str, diarizer: set[str]) -> None:
+    assert diarizer <= set(baked()[variant][1])
+
+
+def test_what_the_template_chooses_is_baked() -> None:
+    chosen = load_template(ROOT / "template.yaml")["Parameters"]
+    default, names = baked()["gpu"]
+    assert chosen["DefaultModel"]["Default"] == default
+    assert chosen["TranslateModel"]["Default"] == ""
+    assert chosen["Diarizer"]["Default"] == "pyannote"
+    assert PYANNOTE_MODEL in names
+
+
+def test_the_guide_tells_every_argument_and_the_default_models() -> None:
+    guide = (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
+    assert baked()["cpu"][1] == [*DEFAULT_MODELS]
+    row = r"^\| `(\w+)`(?:, `(\w+)`)?(?:, `(\w+)`)? \| (?:`(.*?)`)?"
+    told = set(re.findall(row, guide, re.MULTILINE))
+    known = {name for *names, _ in told for name in names if name}
     assert {text.partition("=")[0] for text in given("ARG")} <= known
+    values = {cells[0]: cells[-1] for cells in told}
+    assert values["MODELS"] == arguments()["MODELS"]
 
 
 def test_the_program_runs_without_rights_and_hears_signals() -> None:

@@ -23,6 +23,7 @@ EVERYTHING = {
     "ReadBuckets": "calls,archive",
     "ReadPrefix": "recordings/{tenant}/",
     "RetentionSeconds": "86400",
+    "TranslateModel": "base",
     "Tracing": "true",
 }
 CASES = {"as it comes": {}, "with everything": EVERYTHING}
@@ -88,6 +89,7 @@ def test_parameters_reach_the_settings(only: Any) -> None:
     settings, names = Settings(), AwsSettings()
     assert settings.cors_origins == ("https://a.example", "https://b.example")
     assert settings.language_models == {"he": "ivrit-he-turbo"}
+    assert settings.translate_model == "base"
     assert settings.retention_seconds == 86_400
     assert settings.cost_per_hour == 0.5
     assert names.trace
@@ -99,6 +101,7 @@ def test_what_is_left_out_is_the_settings_default(only: Any) -> None:
     only(environment("ApiFunction"))
     settings, names = Settings(), AwsSettings()
     assert (settings.cors_origins, settings.language_models) == ((), None)
+    assert settings.translate_model is None
     assert (settings.retention_seconds, settings.cost_per_hour) == (None, None)
     assert not names.trace
     assert (names.read_buckets, names.read_prefix) == ((), "{tenant}/")
@@ -111,6 +114,7 @@ def test_a_worker_and_the_functions_agree(given: dict[str, str], only: Any) -> N
     worker, function = worker_environment(**given), environment("ApiFunction", **given)
     both = set(worker) & set(function) - {"TAMLIL_AWS_BATCH_QUEUE", "TAMLIL_AWS_BATCH_DEFINITION"}
     assert {"TAMLIL_AWS_TABLE", "TAMLIL_DEFAULT_MODEL", "TAMLIL_DIARIZER"} <= both
+    assert ("TAMLIL_TRANSLATE_MODEL" in both) == ("TranslateModel" in given)
     assert {name: worker[name] for name in both} == {name: function[name] for name in both}
     only(function)
     timing = ("lease_seconds", "redispatch_seconds", "outbox_retry_seconds", "max_source_bytes")
