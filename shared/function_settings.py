@@ -158,7 +158,18 @@ def _models(reader: Variables) -> ModelPolicy:
         translate=reader.checked(
             "TRANSLATE_MODEL", lambda name: policy.translating_model(name).name
         ),
+        available=reader.checked("MODELS_AVAILABLE", _model_names),
     )
+
+
+def _model_names(text: str) -> tuple[str, ...]:
+    from shared.models.policy import model_names
+
+    found = json.loads(text)
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        msg = "must be a JSON list of models"
+        raise ValueError(msg)
+    return model_names(found)
 
 
 def _language_map(text: str) -> dict[str, str]:

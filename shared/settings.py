@@ -23,6 +23,7 @@ from shared.models.policy import (
     GPU_DEFAULT,
     HOUSE_LANGUAGES,
     language_map,
+    model_names,
     translating_model,
     whisper_model,
 )
@@ -42,6 +43,10 @@ def _model(name: str) -> str:
 
 def _translator(name: str | None) -> str | None:
     return None if name is None else translating_model(name).name
+
+
+def _models(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if names is None else model_names(names)
 
 
 def _object(value: Any) -> Any:
@@ -124,6 +129,9 @@ class Settings(BaseSettings):
         dict[str, str] | None, NoDecode, BeforeValidator(_object), AfterValidator(_language_map)
     ] = None
     translate_model: Annotated[str | None, AfterValidator(_translator)] = None
+    models_available: Annotated[tuple[str, ...] | None, AfterValidator(_models)] = Field(
+        default=None, description="Models that requests may name; None: all that are registered"
+    )
     compute_type: str | None = None
     threads: int = Field(default=0, ge=0, description="0 means every core that may be used")
     batch_size: int = Field(
@@ -162,6 +170,7 @@ class Settings(BaseSettings):
             by_language=HOUSE_LANGUAGES if named is None else named,
             pulled=named is not None,
             translate=self.translate_model,
+            available=self.models_available,
         )
 
     @property

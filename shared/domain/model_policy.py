@@ -15,9 +15,12 @@ class ModelPolicy:
     - pulled: whether these are fetched when they are not here, as somebody asked for them by name;
       else they are used where their weights are already
     - translate: for translation, None for the first that can
+    - available: all that the deployment has beside the ones above, None where nobody said: then
+      any may be asked for, since it may be pulled
     """
 
     default: str = "base"
     by_language: Mapping[str, str] = field(default_factory=dict)
     pulled: bool = False
     translate: str | None = None
+    available: tuple[str, ...] | None = None

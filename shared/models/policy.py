@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from shared.domain.errors import InvalidRequest, ModelUnavailable
@@ -48,6 +48,15 @@ def translating_model(name: str) -> ModelSpec:
     return spec
 
 
+def model_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Return models that transcribe by canonical name, each once.
+
+    Raises:
+        ValueError: a name that is none of theirs.
+    """
+    return tuple(dict.fromkeys(whisper_model(name).name for name in names))
+
+
 def language_map(models: Mapping[str, str]) -> dict[str, str]:
     """Return models by canonical language code, by canonical name.
 
@@ -75,14 +84,28 @@ def language_map(models: Mapping[str, str]) -> dict[str, str]:
 def translator(policy: ModelPolicy, language: str | None) -> ModelSpec | None:
     """Return the first model that translates, from that language if one is named.
 
-    The deployment's own comes first, then its default, then what comes with Tamlil, then any. It
-    must detect the language unless it is named.
+    The deployment's own comes first, then its default, then what comes with Tamlil, then any that
+    the deployment has. It must detect the language unless it is named.
     """
     for spec in _candidates(policy):
         knows = spec.multilingual if language is None else language in spec.languages
-        if spec.kind == "whisper" and spec.can_translate and knows:
+        if spec.can_translate and knows and offers(policy, spec):
             return spec
     return None
+
+
+def offers(policy: ModelPolicy, spec: ModelSpec) -> bool:
+    """Whether a request may name this model: it transcribes, and the deployment has it."""
+    return spec.kind == "whisper" and (
+        policy.available is None or spec.name in offered_names(policy)
+    )
+
+
+def offered_names(policy: ModelPolicy) -> list[str]:
+    """Return the names of what the deployment was told to have, and of what it takes by itself."""
+    chosen = [policy.default, *(policy.by_language.values() if policy.pulled else ())]
+    chosen += [] if policy.translate is None else [policy.translate]
+    return sorted({find_model(name).name for name in (*chosen, *(policy.available or ()))})
 
 
 def _candidates(policy: ModelPolicy) -> Iterator[ModelSpec]:

@@ -13,7 +13,7 @@ from shared.domain.options import (
     TranscriptionOptions,
     normalize_language,
 )
-from shared.models.policy import translator
+from shared.models.policy import offered_names, offers, translator
 from shared.models.registry import ModelSpec, find_model
 from shared.ports.platform import Limits
 
@@ -63,7 +63,7 @@ def _presumed(
 ) -> ModelSpec:
     """The model that is asked for, or the one that the deployment will start with."""
     if options.model is not None:
-        return _model(options.model)
+        return _model(policy, options.model)
     if options.task is Task.TRANSLATE:
         spec = translator(policy, language)
         if spec is None:
@@ -74,7 +74,7 @@ def _presumed(
     return find_model(own.get(language or "", policy.default))
 
 
-def _model(name: str) -> ModelSpec:
+def _model(policy: ModelPolicy, name: str) -> ModelSpec:
     try:
         spec = find_model(name)
     except ModelUnavailable:
@@ -83,6 +83,11 @@ def _model(name: str) -> ModelSpec:
         raise UnsupportedOption(
             f"model {name[:80]!r} is not known here; see GET /api/v1/models", field="model"
         ) from None
+    if not offers(policy, spec):
+        has = ", ".join(offered_names(policy))
+        raise UnsupportedOption(
+            f"this deployment does not have model {spec.name!r}; it has: {has}", field="model"
+        )
     return spec
 
 

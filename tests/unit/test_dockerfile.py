@@ -237,11 +237,13 @@ def test_the_variant_s_diarizer_is_baked(variant: str, diarizer: set[str]) -> No
     assert diarizer <= set(baked()[variant][1])
 
 
-def test_what_the_template_chooses_is_baked() -> None:
+def test_what_the_template_chooses_and_offers_is_baked() -> None:
     chosen = load_template(ROOT / "template.yaml")["Parameters"]
     default, names = baked()["gpu"]
     assert chosen["DefaultModel"]["Default"] == default
     assert chosen["TranslateModel"]["Default"] == ""
+    transcribe = {name for name in names if find_model(name).kind == "whisper"}
+    assert set(chosen["Models"]["Default"].split(",")) == transcribe
     assert chosen["Diarizer"]["Default"] == "pyannote"
     assert PYANNOTE_MODEL in names
 

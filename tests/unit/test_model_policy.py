@@ -7,14 +7,21 @@ import pytest
 from pydantic import ValidationError
 
 from shared.domain.model_policy import ModelPolicy
-from shared.models.policy import HOUSE_LANGUAGES, chosen_for, translator
+from shared.models.policy import (
+    HOUSE_LANGUAGES,
+    chosen_for,
+    offered_names,
+    offers,
+    translator,
+)
+from shared.models.registry import find_model
 from shared.settings import Settings, environment
 from tests.support.platform import make_settings
 
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DEFAULT_MODEL", "LANGUAGE_MODELS", "TRANSLATE_MODEL", "DEVICE"):
+    for name in ("DEFAULT_MODEL", "LANGUAGE_MODELS", "TRANSLATE_MODEL", "MODELS_AVAILABLE", "DEVICE"):
         monkeypatch.delenv(f"TAMLIL_{name}", raising=False)
 
 
@@ -57,6 +64,7 @@ def test_an_empty_map_switches_the_house_s_off(monkeypatch: pytest.MonkeyPatch) 
         ("LANGUAGE_MODELS", '["base"]', "dictionary"),
         ("DEFAULT_MODEL", "no-such-model", "no model 'no-such-model' that transcribes"),
         ("TRANSLATE_MODEL", "tiny.en", "'tiny.en' can't translate"),
+        ("MODELS_AVAILABLE", '["base", "ecapa"]', "no model 'ecapa' that transcribes"),
     ],
 )
 def test_a_model_that_cannot_be_is_an_error_of_configuration_at_start(
@@ -85,6 +93,26 @@ def test_translation_goes_to_the_first_that_can(
     found = translator(ModelPolicy(**policy), language)
     assert found is not None
     assert found.name == expected
+
+
+ONLY_TURBO: dict[str, Any] = {"default": "large-v3-turbo", "available": ("large-v3-turbo",)}
+
+
+def test_a_translation_goes_to_no_model_that_the_deployment_does_not_have() -> None:
+    assert translator(ModelPolicy(**ONLY_TURBO), None) is None
+    found = translator(ModelPolicy(**ONLY_TURBO, translate="base"), None)
+    assert found is not None
+    assert found.name == "base"
+
+
+def test_what_is_offered_is_what_is_available_and_what_the_deployment_takes_by_itself() -> None:
+    own = {"he": "ivrit-he-turbo"}
+    assert offered_names(ModelPolicy(**ONLY_TURBO, by_language=own)) == ["large-v3-turbo"]
+    pulled = ModelPolicy(**ONLY_TURBO | {"default": "tiny.en"}, by_language=own, pulled=True)
+    assert offered_names(pulled) == ["ivrit-he-turbo", "large-v3-turbo", "tiny.en"]
+    assert offers(ModelPolicy(), find_model("tiny.en")), "nobody said what there is"
+    assert not offers(ModelPolicy(), find_model("ecapa")), "it does not transcribe"
+    assert not offers(ModelPolicy(**ONLY_TURBO), find_model("tiny.en"))
 
 
 def test_a_model_is_listed_with_the_languages_it_is_for() -> None:

@@ -8,7 +8,7 @@ from functions.api.openapi import SECURED, problems
 from functions.api.schemas.service import ModelList, ModelOut
 from functions.api.security import PlatformOf, SecuredRoute, needs
 from shared.domain.model_policy import ModelPolicy
-from shared.models.policy import chosen_for
+from shared.models.policy import chosen_for, offers
 from shared.models.registry import ModelSpec, find_model, load_registry
 
 router = APIRouter(tags=["models"], route_class=SecuredRoute)
@@ -25,7 +25,7 @@ def list_models(platform: PlatformOf) -> ModelList:
     """Any valid key may ask."""
     policy = platform.limits.models
     default = find_model(policy.default).name
-    found = [spec for spec in load_registry().values() if spec.kind == "whisper"]
+    found = [spec for spec in load_registry().values() if offers(policy, spec)]
     found.sort(key=lambda spec: (spec.name != default, spec.name))
     return ModelList(models=[_model(spec, policy) for spec in found])
 

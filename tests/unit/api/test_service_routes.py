@@ -96,6 +96,18 @@ def test_metrics_of_a_store_that_does_not_answer_are_503(api: Api) -> None:
     problem(api.client(Scope.ADMIN).get("/metrics"), 503)
 
 
+def test_a_deployment_that_says_what_it_has_lists_and_takes_nothing_else(tmp_path: Path) -> None:
+    with open_api(tmp_path, models_available=("base",)) as api:
+        client = api.client(Scope.JOBS_WRITE)
+        found = client.get("/api/v1/models").json()["models"]
+        assert [model["name"] for model in found] == ["base"]
+        body = {"url": "https://example.com/a.wav", "model": "tiny.en"}
+        refused = problem(client.post("/api/v1/transcribe", json=body), 422)
+        assert refused["code"] == "unsupported_option"
+        assert "it has: base" in refused["detail"]
+        assert client.post("/api/v1/transcribe", json=body | {"model": "base"}).status_code == 202
+
+
 def test_models_name_what_may_be_asked_for(acme: httpx.Client) -> None:
     found = acme.get("/api/v1/models").json()["models"]
     assert found[0]["name"] == "base"

@@ -20,6 +20,7 @@ EVERYTHING = {
     "CorsOrigins": "https://a.example,https://b.example",
     "CostPerHour": "0.5",
     "LanguageModels": '{"he": "ivrit-he-turbo"}',
+    "Models": "base,tiny.en",
     "ReadBuckets": "calls,archive",
     "ReadPrefix": "recordings/{tenant}/",
     "RetentionSeconds": "86400",
@@ -90,6 +91,7 @@ def test_parameters_reach_the_settings(only: Any) -> None:
     assert settings.cors_origins == ("https://a.example", "https://b.example")
     assert settings.language_models == {"he": "ivrit-he-turbo"}
     assert settings.translate_model == "base"
+    assert settings.models_available == ("base", "tiny.en")
     assert settings.retention_seconds == 86_400
     assert settings.cost_per_hour == 0.5
     assert names.trace
@@ -102,9 +104,11 @@ def test_what_is_left_out_is_the_settings_default(only: Any) -> None:
     settings, names = Settings(), AwsSettings()
     assert (settings.cors_origins, settings.language_models) == ((), None)
     assert settings.translate_model is None
+    assert settings.models_available == ("large-v3-turbo", "base")
     assert (settings.retention_seconds, settings.cost_per_hour) == (None, None)
     assert not names.trace
     assert (names.read_buckets, names.read_prefix) == ((), "{tenant}/")
+    assert "TAMLIL_MODELS_AVAILABLE" not in environment("ApiFunction", Models="")
     assert "TAMLIL_AWS_KMS_KEY" not in environment("ApiFunction", CustomerKey="false")
 
 
@@ -114,6 +118,7 @@ def test_a_worker_and_the_functions_agree(given: dict[str, str], only: Any) -> N
     worker, function = worker_environment(**given), environment("ApiFunction", **given)
     both = set(worker) & set(function) - {"TAMLIL_AWS_BATCH_QUEUE", "TAMLIL_AWS_BATCH_DEFINITION"}
     assert {"TAMLIL_AWS_TABLE", "TAMLIL_DEFAULT_MODEL", "TAMLIL_DIARIZER"} <= both
+    assert "TAMLIL_MODELS_AVAILABLE" in both
     assert ("TAMLIL_TRANSLATE_MODEL" in both) == ("TranslateModel" in given)
     assert {name: worker[name] for name in both} == {name: function[name] for name in both}
     only(function)

@@ -99,6 +99,23 @@ def test_a_named_model_is_kept_by_its_own_name() -> None:
     assert check_options(TURBO, TranscriptionOptions(model="turbo")).model == "large-v3-turbo"
 
 
+HAS_TURBO = Limits(models=ModelPolicy(default="large-v3-turbo", available=("large-v3-turbo",)))
+
+
+def test_a_model_that_the_deployment_does_not_have_is_refused_and_told_which_there_are() -> None:
+    assert check_options(HAS_TURBO, TranscriptionOptions(model="turbo")).model == "large-v3-turbo"
+    with pytest.raises(UnsupportedOption) as caught:
+        check_options(HAS_TURBO, TranscriptionOptions(model="tiny.en"))
+    assert caught.value.field == "model"
+    assert "does not have model 'tiny.en'; it has: large-v3-turbo" in caught.value.detail
+
+
+def test_a_translation_is_refused_where_no_model_of_the_deployment_can() -> None:
+    with pytest.raises(UnsupportedOption) as caught:
+        check_options(HAS_TURBO, TranscriptionOptions(task=Task.TRANSLATE))
+    assert caught.value.field == "task"
+
+
 def test_a_language_that_only_its_own_model_knows_needs_that_to_be_asked_for() -> None:
     hebrew = TranscriptionOptions(language="he")
     own: dict[str, Any] = {"default": "tiny.en", "by_language": {"he": "ivrit-he-turbo"}}
