@@ -18,6 +18,7 @@ from shared.adapters.aws.s3_blob_store import S3BlobStore
 from shared.adapters.aws.s3_storage_reader import S3StorageReader
 from shared.adapters.aws.secrets_manager_store import SecretsManagerStore
 from shared.adapters.aws.sqs_job_queue import SqsJobQueue
+from shared.adapters.kept_secrets import KeptSecrets
 from shared.adapters.system_clock import SystemClock, UlidSource
 from shared.aws_names import AwsNames
 from shared.domain.lifecycle import Timing
@@ -28,7 +29,8 @@ def build_aws(
     names: AwsNames, *, timing: Timing, limits: Limits, webhooks: WebhookConfig
 ) -> Platform:
     """The adapters over one set of clients; none is connected before it is used."""
-    clients = AwsClients()
+    clients, clock = AwsClients(), SystemClock()
+    secrets = SecretsManagerStore(clients, prefix=names.secret_prefix, kms_key=names.kms_key)
     return Platform(
         jobs=DynamoJobStore(clients, table=names.table),
         deliveries=DynamoDeliveryStore(clients, table=names.table),
@@ -40,9 +42,10 @@ def build_aws(
         launcher=BatchLauncher(clients, queue=names.batch_queue, definition=names.batch_definition),
         limiter=DynamoRateLimiter(clients, table=names.table),
         keys=DynamoKeyStore(clients, table=names.table),
-        secrets=SecretsManagerStore(clients, prefix=names.secret_prefix, kms_key=names.kms_key),
+        secrets=secrets,
+        kept_secrets=KeptSecrets(secrets, clock=clock),
         metrics=DynamoMetricsStore(clients, table=names.table),
-        clock=SystemClock(),
+        clock=clock,
         ids=UlidSource(),
         webhook_queue=SqsJobQueue(
             clients,

@@ -15,6 +15,7 @@ from tamlil import (
     commands_models,
     commands_serve,
     commands_transcribe,
+    commands_webhooks,
 )
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ app.command()(commands_transcribe.transcribe)
 app.command()(commands_serve.serve)
 app.add_typer(commands_jobs.app, name="jobs")
 app.add_typer(commands_keys.app, name="keys")
-app.add_typer(commands_keys.webhooks_app, name="webhooks")
+app.add_typer(commands_webhooks.app, name="webhooks")
 app.add_typer(commands_models.app, name="models")
 app.command()(commands_doctor.doctor)
 app.command()(commands_demo.demo)

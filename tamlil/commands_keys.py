@@ -1,4 +1,4 @@
-"""``tamlil keys`` and ``tamlil webhooks``: secrets of tenants, on this machine or on a server."""
+"""``tamlil keys``: API keys of tenants, on this machine or on a server."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from functions.api.present import key_fields
-from shared.domain.api_keys import DEFAULT_SCOPES, Scope, check_tenant
+from shared.domain.api_keys import DEFAULT_SCOPES, Scope
 from shared.services.manage_keys import create_key, list_keys, revoke_key
-from shared.services.manage_webhooks import rotate_secret, signing_secrets
 from shared.settings import Settings
 from shared.wiring import load
 from tamlil import console, parameters
 from tamlil.session import remote
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
-webhooks_app = typer.Typer(no_args_is_help=True, help="Webhooks: the secret they are signed with.")
 
 _COLUMNS = ("id", "tenant", "scopes", "name", "created", "expires", "state")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdwy]?)")
@@ -115,39 +113,6 @@ def revoke(
             with load(Settings()) as platform:
                 revoke_key(platform, key_id)
     console.note(f"revoked {key_id}")
-
-
-@webhooks_app.command()
-def secret(
-    rotate: Annotated[
-        bool, typer.Option("--rotate", help="Make a new one; the one before signs along.")
-    ] = False,
-    tenant: parameters.Tenant = "default",
-    server: parameters.Server = None,
-    api_key: parameters.Key = None,
-    as_json: parameters.Json = False,
-) -> None:
-    """Show the secret with which a tenant's webhooks are signed (Standard Webhooks)."""
-    with console.errors_told():
-        if server:
-            with remote(server, api_key) as client:
-                path = "/api/v1/webhooks/secret"
-                found = client.post(f"{path}/rotate") if rotate else client.get(path)
-        else:
-            found = _local_secret(tenant, rotate=rotate)
-    if as_json:
-        console.print_json(found)
-    else:
-        console.print_text(found["secret"])
-
-
-def _local_secret(tenant: str, *, rotate: bool) -> dict[str, Any]:
-    with load(Settings()) as platform:
-        check_tenant(tenant)
-        if rotate:
-            rotate_secret(platform, tenant)
-        newest, *previous = signing_secrets(platform, tenant)
-    return {"secret": newest, "previous": previous}
 
 
 def _row(key: dict[str, Any]) -> tuple[str, ...]:

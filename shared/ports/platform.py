@@ -53,7 +53,11 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebhookConfig:
-    """How webhooks are sent. `legacy_secret` keys the seed service's header, if set."""
+    """How webhooks are sent.
+
+    `legacy_secret` keys the seed service's header, `vercel_bypass` is sent as it is: both where the
+    environment has them; where it does not, the secret store may.
+    """
 
     schedule: tuple[float, ...] = DEFAULT_SCHEDULE
     timeout_seconds: float = 15.0
@@ -70,7 +74,8 @@ class Platform:
 
     `webhook_queue` feeds the webhook function with events and with deliveries that are due; None
     where due deliveries are looked for all the time. `storage` reads objects that callers name in
-    other buckets; None where there are no buckets.
+    other buckets; None where there are no buckets. `kept_secrets` are `secrets` as of up to a
+    minute ago, for what seldom changes and is asked for often; None asks each time.
     """
 
     jobs: JobStore
@@ -87,6 +92,7 @@ class Platform:
     ids: IdSource
     webhook_queue: JobQueue | None = None
     storage: StorageReader | None = None
+    kept_secrets: SecretStore | None = None
     timing: Timing = field(default_factory=Timing)
     limits: Limits = field(default_factory=Limits)
     webhooks: WebhookConfig = field(default_factory=WebhookConfig)

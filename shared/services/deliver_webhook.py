@@ -28,6 +28,7 @@ from shared.ports.platform import Platform
 from shared.services.build_payload import build_payload
 from shared.services.count_jobs import count_delivery
 from shared.services.manage_webhooks import signing_secrets
+from shared.services.webhook_headers import DeploymentHeader, header_secret
 from shared.webhooks.signing import signed_headers
 
 _log = logging.getLogger(__name__)
@@ -120,8 +121,8 @@ def _send(platform: Platform, delivery: Delivery, body: bytes, client: httpx.Cli
         timestamp=int(started),
         body=body,
         secrets=signing_secrets(platform, delivery.tenant),
-        legacy_secret=platform.webhooks.legacy_secret,
-        vercel_bypass=platform.webhooks.vercel_bypass,
+        legacy_secret=header_secret(platform, DeploymentHeader.LEGACY_SIGNATURE),
+        vercel_bypass=header_secret(platform, DeploymentHeader.VERCEL_BYPASS),
     ) | {"content-type": "application/json", "user-agent": "Tamlil-Webhooks/1"}
     status: int | None = None
     error: str | None = None

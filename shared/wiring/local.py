@@ -6,6 +6,7 @@ import secrets
 import sys
 from dataclasses import dataclass
 
+from shared.adapters.kept_secrets import KeptSecrets
 from shared.adapters.local.database import Database
 from shared.adapters.local.file_blob_store import FileBlobStore
 from shared.adapters.local.signed_urls import UrlSigner
@@ -72,6 +73,7 @@ def open_local(
         limiter=SqliteRateLimiter(database),
         keys=SqliteKeyStore(database),
         secrets=secret_store,
+        kept_secrets=KeptSecrets(secret_store, clock=clock),
         metrics=SqliteMetricsStore(database),
         clock=clock,
         ids=ids or UlidSource(),

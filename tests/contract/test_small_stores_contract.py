@@ -167,6 +167,13 @@ def test_publishing_nothing_takes_nothing(platform: Adapters) -> None:
     assert [queue.depth().waiting for queue in queues] == [0, 0]
 
 
+def test_a_secret_may_be_empty(platform: Adapters) -> None:
+    store = platform.secret_store()
+    store.put("hook", "one")
+    store.put("hook", "", keep=1)
+    assert list(store.get("hook")) == [""]
+
+
 def test_a_secret_keeps_at_least_one_version(platform: Adapters) -> None:
     store = platform.secret_store()
     with pytest.raises(InvalidRequest):

@@ -10,6 +10,7 @@ from shared.domain.job import Status
 from shared.services.manage_keys import authenticate
 from shared.services.submission import Submission, UrlAudio
 from shared.services.submit_job import submit_job
+from shared.services.webhook_headers import DeploymentHeader, header_secret
 from tests.support.command import Command, make_command
 from tests.support.platform import make_deployment
 
@@ -94,6 +95,31 @@ def test_a_rotated_webhook_secret_keeps_the_one_before(command: Command) -> None
     rotated = command.json("webhooks", "secret", "--rotate")
     assert rotated["secret"] != first
     assert rotated["previous"] == [first]
+
+
+def test_a_header_of_the_deployment_is_set_told_and_removed(
+    command: Command, data_dir: Path
+) -> None:
+    header = ("webhooks", "header", "legacy-signature")
+    assert command.run(*header).stdout == "not set\n"
+    made = command.run(*header, "--set", stdin="s3cret\n")
+    assert (made.exit_code, made.stdout) == (0, "set in the store\n")
+    assert "s3cret" not in made.stderr
+    with make_deployment(data_dir) as deployment:
+        found = header_secret(deployment.platform, DeploymentHeader.LEGACY_SIGNATURE)
+        assert found == "s3cret"
+    assert command.run("webhooks", "header", "vercel-bypass").stdout == "not set\n"
+    assert command.run(*header, "--remove").stdout == "not set\n"
+    refused = command.run(*header, "--set", stdin="\n")
+    assert (refused.exit_code, "invalid_secret" in refused.stderr) == (1, True)
+    assert command.run(*header, "--set", "--remove").exit_code == 2
+
+
+def test_a_header_in_the_environment_is_told_to_come_first(data_dir: Path) -> None:
+    command = make_command(data_dir, WEBHOOK_VERCEL_BYPASS="t0ken")
+    result = command.run("webhooks", "header", "vercel-bypass", "--remove")
+    assert result.stdout == "set in the environment\n"
+    assert "comes first" in result.stderr
 
 
 def test_models_are_listed_without_any_being_here(tmp_path: Path) -> None:

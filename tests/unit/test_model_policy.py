@@ -21,7 +21,8 @@ from tests.support.platform import make_settings
 
 @pytest.fixture(autouse=True)
 def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DEFAULT_MODEL", "LANGUAGE_MODELS", "TRANSLATE_MODEL", "MODELS_AVAILABLE", "DEVICE"):
+    models = ("DEFAULT_MODEL", "LANGUAGE_MODELS", "TRANSLATE_MODEL", "MODELS_AVAILABLE")
+    for name in (*models, "DEVICE"):
         monkeypatch.delenv(f"TAMLIL_{name}", raising=False)
 
 

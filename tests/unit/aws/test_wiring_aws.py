@@ -15,6 +15,7 @@ from shared.adapters.aws.sqs_job_queue import SqsJobQueue
 from shared.aws_platform import build_aws
 from shared.domain.errors import InvalidRequest
 from shared.function_settings import read_function_settings
+from shared.services.webhook_headers import DeploymentHeader, header_secret
 from shared.settings import Settings
 from shared.wiring import load
 from tests.support.aws_contracts import AwsAdapters, aws_environment
@@ -105,6 +106,31 @@ def adapters() -> Iterator[AwsAdapters]:
     opened = AwsAdapters()
     yield opened
     opened.close()
+
+
+def test_the_command_line_sets_a_header_where_the_webhook_function_finds_it(
+    adapters: AwsAdapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = variables(adapters.name) | {"TAMLIL_AWS_SECRET_PREFIX": adapters.name}
+    made = subprocess.run(
+        [sys.executable, "-m", "tamlil", "webhooks", "header", "vercel-bypass", "--set"],
+        cwd=REPOSITORY,
+        env=os.environ | aws_environment(adapters.endpoint) | told,
+        input="t0ken\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert made.returncode == 0, made.stderr
+    assert made.stdout == "set in the store\n"
+    assert "t0ken" not in made.stderr
+    for name, value in (aws_environment(adapters.endpoint) | told).items():
+        monkeypatch.setenv(name, value)
+    read = read_function_settings()
+    function = build_aws(read.names, timing=read.timing, limits=read.limits, webhooks=read.webhooks)
+    assert header_secret(function, DeploymentHeader.VERCEL_BYPASS) == "t0ken"
+    assert header_secret(function, DeploymentHeader.LEGACY_SIGNATURE) is None
 
 
 def test_the_command_line_makes_the_first_key_of_a_deployment(adapters: AwsAdapters) -> None:
