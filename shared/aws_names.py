@@ -34,6 +34,16 @@ DEFAULTS: Final[dict[str, Any]] = {
     "device": "cuda",
 }
 
+#: Seconds for which a signed URL may be valid. S3 refuses it once the credentials that signed it
+#: have ended, whatever the URL says. Lambda's last some hours and are renewed before they end, and
+#: AWS does not state how long those that a function holds are still valid. An hour is the least to
+#: which a role's longest session can be set: more is not promised.
+LONGEST_SIGNED_SECONDS: Final = 3600.0
+LONGEST_SIGNED_WHY: Final = (
+    f"must be at most {LONGEST_SIGNED_SECONDS:g} on AWS: a signed URL ends with the credentials of"
+    " the role that signed it, however long it is said to hold"
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AwsNames:

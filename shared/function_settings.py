@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from shared.aws_names import DEFAULTS, AwsNames
+from shared.aws_names import DEFAULTS, LONGEST_SIGNED_SECONDS, LONGEST_SIGNED_WHY, AwsNames
 from shared.domain.deliveries import DEFAULT_SCHEDULE
 from shared.domain.errors import InvalidRequest
 from shared.domain.lifecycle import Timing
@@ -108,8 +108,8 @@ def _limits(reader: Variables, *, models: bool) -> Limits:
         max_source_bytes=reader.whole("MAX_SOURCE_BYTES", 8 << 30),
         max_blob_bytes=reader.whole("MAX_BLOB_BYTES", DEFAULTS["max_blob_bytes"]),
         max_multipart_bytes=reader.whole("MAX_MULTIPART_BYTES", DEFAULTS["max_multipart_bytes"]),
-        upload_seconds=reader.number("UPLOAD_SECONDS", 3600.0),
-        download_seconds=reader.number("DOWNLOAD_SECONDS", 3600.0),
+        upload_seconds=_signed_seconds(reader, "UPLOAD_SECONDS"),
+        download_seconds=_signed_seconds(reader, "DOWNLOAD_SECONDS"),
         inline_result_bytes=reader.whole("INLINE_RESULT_BYTES", 256 << 10, least=0),
         inline_transcript_bytes=reader.whole(
             "INLINE_TRANSCRIPT_BYTES", DEFAULTS["inline_transcript_bytes"], least=0
@@ -126,6 +126,13 @@ def _limits(reader: Variables, *, models: bool) -> Limits:
         ),
         models=_models(reader) if models else ModelPolicy(),
     )
+
+
+def _signed_seconds(reader: Variables, name: str) -> float:
+    found = reader.number(name, 3600.0)
+    if found > LONGEST_SIGNED_SECONDS:
+        reader.wrong(name, LONGEST_SIGNED_WHY)
+    return found
 
 
 def _webhooks(reader: Variables) -> WebhookConfig:

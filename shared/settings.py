@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_dir, user_data_dir
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.aws_names import DEFAULTS
+from shared.aws_names import DEFAULTS, LONGEST_SIGNED_SECONDS, LONGEST_SIGNED_WHY
 from shared.domain.deliveries import DEFAULT_SCHEDULE
 from shared.domain.model_policy import ModelPolicy
 from shared.models.policy import (
@@ -47,6 +47,12 @@ def _translator(name: str | None) -> str | None:
 
 def _models(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return None if names is None else model_names(names)
+
+
+def _signed_seconds(seconds: float, info: ValidationInfo) -> float:
+    if info.data.get("platform") == "aws" and seconds > LONGEST_SIGNED_SECONDS:
+        raise ValueError(LONGEST_SIGNED_WHY)
+    return seconds
 
 
 def _object(value: Any) -> Any:
@@ -89,8 +95,10 @@ class Settings(BaseSettings):
 
     max_source_bytes: int = Field(default=8 * GIB, gt=0)
     max_audio_seconds: float = Field(default=72_000.0, gt=0)
-    upload_seconds: float = Field(default=3600.0, gt=0)
-    download_seconds: float = Field(default=3600.0, gt=0)
+    upload_seconds: Annotated[float, AfterValidator(_signed_seconds)] = Field(default=3600.0, gt=0)
+    download_seconds: Annotated[float, AfterValidator(_signed_seconds)] = Field(
+        default=3600.0, gt=0
+    )
     inline_result_bytes: int = Field(default=256 << 10, ge=0)
     inline_transcript_bytes: int = Field(default=5 * MIB, ge=0)
     largest_answer_bytes: int | None = Field(default=None, gt=0)

@@ -137,6 +137,9 @@ REFUSED = [
     ("TAMLIL_MODELS_AVAILABLE", '["ecapa"]'),
     ("TAMLIL_MODELS_AVAILABLE", "[7]"),
     ("TAMLIL_MODELS_AVAILABLE", "[]"),
+    ("TAMLIL_UPLOAD_SECONDS", "3601"),
+    ("TAMLIL_DOWNLOAD_SECONDS", "86400"),
+    ("TAMLIL_DOWNLOAD_SECONDS", "inf"),
     ("TAMLIL_MAX_WORKERS", "1.5"),
     ("TAMLIL_MAX_WORKERS", "0"),
     ("TAMLIL_LEASE_SECONDS", "0"),
@@ -158,6 +161,21 @@ def test_what_the_settings_refuse_the_functions_refuse(
         assert name in caught.value.detail
     else:
         assert read_function_settings(variables, models=True) == allowed
+
+
+@pytest.mark.parametrize("name", ["TAMLIL_UPLOAD_SECONDS", "TAMLIL_DOWNLOAD_SECONDS"])
+def test_both_readers_refuse_a_url_that_outlives_a_role_s_credentials_and_say_why(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    variables = NEEDED | {name: "86400"}
+    with pytest.raises(InvalidRequest, match=f"{name} must be at most 3600 on AWS") as caught:
+        read_function_settings(variables)
+    assert "credentials" in caught.value.detail
+    with pytest.raises(ValidationError, match="at most 3600 on AWS: a signed URL ends with"):
+        with_pydantic(monkeypatch, variables)
+    monkeypatch.setenv("TAMLIL_PLATFORM", "local")
+    found = {Settings().upload_seconds, Settings().download_seconds}
+    assert found == {86_400.0, 3600.0}, "the embedded mode signs with a key that does not end"
 
 
 @pytest.mark.parametrize("name", [name for name in NEEDED if name != "TAMLIL_PLATFORM"])
