@@ -40,8 +40,11 @@ class JobQueue(Protocol):
     Every method raises `Unavailable` when the queue does not answer.
     """
 
-    def send(self, body: str, *, delay_seconds: float = 0.0) -> str:
+    def send(self, body: str, *, delay_seconds: float = 0.0, group: str | None = None) -> str:
         """Enqueue; visible after the delay. Returns the message's id.
+
+        `group` names whose message it is. A queue that knows groups hands out others' first while
+        one group takes up its consumers; nothing else follows from it, no order either.
 
         Raises:
             LimitExceeded: code ``message_too_large`` or ``delay_too_long``: more than the queue

@@ -29,8 +29,9 @@ def send_delivery(platform: Platform, delivery: Delivery) -> bool:
     delay = max(0, math.ceil(delivery.wake_at - platform.clock.now()))
     if delay > LONGEST_DELAY_SECONDS:
         return False
+    message = encode(DeliveryDue(delivery_id=delivery.id))
     try:
-        queue.send(encode(DeliveryDue(delivery_id=delivery.id)), delay_seconds=float(delay))
+        queue.send(message, delay_seconds=float(delay), group=delivery.tenant)
     except Unavailable as exc:
         _log.warning(
             "queue unavailable, the sweep will send",

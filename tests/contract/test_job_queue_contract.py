@@ -34,6 +34,23 @@ def test_messages_come_oldest_first_with_their_ids(platform: Adapters, queue: Jo
     assert len({message.receipt for message in received}) == 3
 
 
+def test_every_group_s_messages_come_and_none_waits_for_another_of_its_group(
+    queue: JobQueue,
+) -> None:
+    for number in range(3):
+        queue.send(f"a{number}", group="acme")
+    queue.send("b", group="globex")
+    queue.send("c")
+    assert Counter(bodies(queue)) == Counter(["a0", "a1", "a2", "b", "c"])
+
+
+def test_a_message_of_a_group_may_be_delayed(platform: Adapters, queue: JobQueue) -> None:
+    queue.send("later", delay_seconds=2, group="acme")
+    assert bodies(queue) == []
+    platform.pass_time(2)
+    assert bodies(queue) == ["later"]
+
+
 def test_receive_takes_no_more_than_its_limit(queue: JobQueue) -> None:
     for number in range(5):
         queue.send(str(number))

@@ -9,7 +9,7 @@ from shared.adapters.aws.sqs_limits import MOST_BODY_BYTES
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.type_defs import MessageTypeDef
+    from types_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
 _BATCH = 10
 
@@ -17,7 +17,7 @@ _BATCH = 10
 def send_batch(
     sqs: SQSClient, url: str, messages: Sequence[MessageTypeDef]
 ) -> list[MessageTypeDef]:
-    """Send the bodies as new messages; returns those that were taken for sure.
+    """Send the bodies as new messages of the same groups; returns those that were taken for sure.
 
     All bodies of one request together may be as large as one message.
     """
@@ -25,10 +25,7 @@ def send_batch(
     for group in _by_size(messages):
         answer = sqs.send_message_batch(
             QueueUrl=url,
-            Entries=[
-                {"Id": str(number), "MessageBody": message["Body"]}
-                for number, message in enumerate(group)
-            ],
+            Entries=[_entry(str(number), message) for number, message in enumerate(group)],
         )
         taken += [group[int(entry["Id"])] for entry in answer.get("Successful", [])]
     return taken
@@ -60,6 +57,13 @@ def give_back(sqs: SQSClient, url: str, messages: Sequence[MessageTypeDef]) -> N
                 for number, message in enumerate(messages[start : start + _BATCH])
             ],
         )
+
+
+def _entry(name: str, message: MessageTypeDef) -> SendMessageBatchRequestEntryTypeDef:
+    group = message.get("Attributes", {}).get("MessageGroupId")
+    if group is None:
+        return {"Id": name, "MessageBody": message["Body"]}
+    return {"Id": name, "MessageBody": message["Body"], "MessageGroupId": group}
 
 
 def _by_size(messages: Sequence[MessageTypeDef]) -> Iterator[list[MessageTypeDef]]:

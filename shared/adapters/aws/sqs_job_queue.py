@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.adapters.aws.clients import AwsClients, error_code, translated
 from shared.adapters.aws.sqs_batches import delete_batch, give_back, send_batch
@@ -43,20 +43,24 @@ _STALE = frozenset(
 
 
 class SqsJobQueue:
-    """`JobQueue` on SQS."""
+    """`JobQueue` on SQS, a fair queue where messages name their group.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+    """
 
     def __init__(self, clients: AwsClients, *, queue_url: str, dead_letter_url: str) -> None:
         self._clients = clients
         self._url = queue_url
         self._dead_url = dead_letter_url
 
-    def send(self, body: str, *, delay_seconds: float = 0.0) -> str:
+    def send(self, body: str, *, delay_seconds: float = 0.0, group: str | None = None) -> str:
         """Enqueue; the delay is rounded up to whole seconds."""
         message = checked_body(body)
         delay = checked_delay(delay_seconds)
+        grouped: Any = {} if group is None else {"MessageGroupId": group}
         with translated("the queue"):
             answer = self._sqs.send_message(
-                QueueUrl=self._url, MessageBody=message, DelaySeconds=delay
+                QueueUrl=self._url, MessageBody=message, DelaySeconds=delay, **grouped
             )
         return answer["MessageId"]
 
@@ -154,7 +158,11 @@ class SqsJobQueue:
                 MaxNumberOfMessages=limit,
                 VisibilityTimeout=hidden,
                 WaitTimeSeconds=wait,
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageSystemAttributeNames=[
+                    "ApproximateReceiveCount",
+                    "MessageGroupId",
+                    "SentTimestamp",
+                ],
             )
         return answer.get("Messages", [])
 

@@ -113,6 +113,37 @@ def test_dead_letters_can_be_looked_at_by_many_and_moved_afterwards(
     assert {message.body for message in queue.receive(limit=20)} == set(bodies)
 
 
+def groups(aws: AwsAdapters, queue: SqsJobQueue) -> dict[str, str | None]:
+    """Bodies to groups, read past the port."""
+    found = aws.clients.sqs.receive_message(
+        QueueUrl=queue._url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["MessageGroupId"]
+    )
+    return {
+        message["Body"]: message.get("Attributes", {}).get("MessageGroupId")
+        for message in found.get("Messages", [])
+    }
+
+
+def test_a_message_carries_its_group_to_the_queue(aws: AwsAdapters, queue: SqsJobQueue) -> None:
+    queue.send("a", group="acme")
+    queue.send("b", group="globex_2")
+    queue.send("c")
+    assert groups(aws, queue) == {"a": "acme", "b": "globex_2", "c": None}
+
+
+def test_a_dead_letter_that_is_sent_anew_keeps_its_group(
+    aws: AwsAdapters, queue: SqsJobQueue
+) -> None:
+    queue.send("a", group="acme")
+    queue.send("b")
+    queue.receive(visibility_seconds=1)
+    aws.pass_time(2)
+    assert list(queue.receive()) == []
+    assert queue.depth().dead == 2
+    assert queue.redrive() == 2
+    assert groups(aws, queue) == {"a": "acme", "b": None}
+
+
 def test_a_dead_letter_that_could_not_be_sent_anew_stays(
     aws: AwsAdapters, queue: SqsJobQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

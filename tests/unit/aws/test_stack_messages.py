@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+from shared.domain.events import EventType
+from shared.domain.messages import JobEvent, encode
 from tests.support.stack import functions, listed, of_kind, stack, template
 
 DEFAULT = stack()
@@ -123,6 +126,21 @@ def test_an_event_that_a_function_fails_on_is_set_aside() -> None:
             "Type": "SQS",
             "Destination": "<FailedEventsQueue.Arn>",
         }
+
+
+def test_an_event_s_tenant_is_its_group_in_the_webhook_queue_which_is_a_fair_one() -> None:
+    """A standard queue with groups: of a FIFO queue a group's messages come one by one."""
+    (target,) = DEFAULT.properties("JobEventsRule")["Targets"]
+    assert target["SqsParameters"] == {"MessageGroupId": "$.detail.tenant"}
+    event = JobEvent(
+        event_id="evt_1",
+        type=EventType.TRANSCRIPTION_COMPLETED,
+        job_id="job_1",
+        tenant="acme",
+        occurred_at=1.0,
+    )
+    assert json.loads(encode(event))["tenant"] == "acme"
+    assert "FifoQueue" not in queues()["WebhookQueue"]
 
 
 def test_only_the_rule_of_jobs_may_put_events_into_the_webhook_queue() -> None:

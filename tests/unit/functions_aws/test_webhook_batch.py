@@ -231,12 +231,31 @@ def test_what_a_person_asks_for_is_sent_without_waiting_for_the_sweep(world: Wor
     assert told(world) == [again.id]
 
 
+def test_a_retry_names_its_tenant_so_that_the_queue_can_be_fair(
+    world: World, metrics: MetricsLog
+) -> None:
+    queue = world.platform.webhook_queue
+    groups: list[object] = []
+
+    class Watched:
+        def send(self, body: str, **more: object) -> str:
+            groups.append(more["group"])
+            return ""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(queue, name)
+
+    world.platform = replace(world.platform, webhook_queue=Watched())  # type: ignore[arg-type] # one method is what the test watches
+    assert work_off(world, metrics, refuse, job_event_body(completed(world))) == []
+    assert groups == ["acme"]
+
+
 def test_a_queue_that_is_away_costs_no_attempt(world: World, metrics: MetricsLog) -> None:
     event = completed(world)
     queue = world.platform.webhook_queue
 
     class Away:
-        def send(self, body: str, *, delay_seconds: float = 0.0) -> str:
+        def send(self, body: str, **_: object) -> str:
             be_unavailable()
             return ""
 
