@@ -10,8 +10,10 @@ import pytest
 from functions.observability import metrics as m
 from iac.aws.monitoring.alarms import ALARMS
 from iac.aws.monitoring.series import ours
+from shared.domain.events import EventType
+from shared.domain.messages import DeliveryDue, JobEvent, JobQueued, encode
 from tests.support.cloudformation import load_template
-from tests.support.stack import NESTED, ROOT, template
+from tests.support.stack import NESTED, ROOT, functions, template
 
 GUIDE = (ROOT / "docs" / "deploy-aws.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
@@ -69,6 +71,51 @@ def test_every_parameter_that_is_named_has_the_default_that_is_told() -> None:
     for word in re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)(?:=\w+)?`", GUIDE):
         known = {*parameters, *template()["Outputs"], *m.METRICS, *(alarm.id for alarm in ALARMS)}
         assert word in known | {"CannotPullContainerError", "OutOfMemory"}, word
+
+
+def test_every_parameter_is_told_once() -> None:
+    cells = [names for names, _, _ in rows("The parameters that matter most")]
+    names = [name for cell in cells for name in re.findall(r"\w+", cell)]
+    assert len(names) == len(set(names))
+
+
+def limits() -> dict[str, str]:
+    """What each limit's row says, by its cell."""
+    return {cells[0]: cells[1] for cells in rows("## Limits")}
+
+
+def test_the_time_that_each_function_has_is_what_the_template_gives() -> None:
+    (told,) = (text for limit, text in limits().items() if limit.startswith("Lambda: 15 minutes"))
+    for name, properties in functions().items():
+        word = name.removesuffix("Function").lower()
+        assert f"{word} {properties['Timeout']} s" in told.lower()
+        assert properties["Timeout"] < 15 * 60
+
+
+def test_each_service_s_limits_have_a_row() -> None:
+    told = " ".join(limits())
+    for words in (
+        "6 MB", "10 MB", "30 s", "400 KB", "1 MB a message", "256 KB", "15 minutes of delay",
+        "Lambda: 15 minutes", "presigned URL",
+    ):  # fmt: skip
+        assert words in told
+
+
+def test_the_largest_message_is_as_small_as_is_told() -> None:
+    """With the longest names that there can be."""
+    identifier = f"job_{'0' * 26}"
+    messages = (
+        JobEvent(
+            event_id=f"{identifier}_{EventType.TRANSCRIPTION_COMPLETED}",
+            type=EventType.TRANSCRIPTION_COMPLETED,
+            job_id=identifier,
+            tenant="t" * 63,
+            occurred_at=1_800_000_000.123456,
+        ),
+        JobQueued(job_id=identifier),
+        DeliveryDue(delivery_id=f"{identifier}_{EventType.TRANSCRIPTION_COMPLETED}"),
+    )
+    assert max(len(encode(message).encode()) for message in messages) < 1000
 
 
 def test_the_costs_at_rest_add_up() -> None:
