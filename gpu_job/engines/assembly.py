@@ -36,8 +36,7 @@ class Assembly:
         self, window: Window, decoded: Sequence[Segment], following: Window | None
     ) -> Iterator[Segment]:
         """Take a window's segments, timed from its start, and yield what is final."""
-        located = [_located(segment, window) for segment in decoded]
-        heard = _unreported(fit_to_speech(located, window.pauses), self.done)
+        heard = _unreported(_placed(window, decoded), self.done)
         if window.overlaps and self._held:
             heard = merge(self._held, heard, window.start, self._held_end)
         self._held = []
@@ -73,6 +72,18 @@ class Assembly:
         start = max(start, self._now)
         self._now = max(end, start)
         return start, self._now
+
+
+def pieces_of(window: Window, decoded: Sequence[Segment]) -> list[Segment]:
+    """Return a window's segments on the audio's time line, cut to be read.
+
+    So they come out, but for what lies where windows overlap.
+    """
+    return [piece for coarse in _placed(window, decoded) for piece in split_segment(coarse)]
+
+
+def _placed(window: Window, decoded: Sequence[Segment]) -> list[Segment]:
+    return fit_to_speech([_located(segment, window) for segment in decoded], window.pauses)
 
 
 def _located(segment: Segment, window: Window) -> Segment:

@@ -1,27 +1,30 @@
 """Decoding windows: many at once, or one after another with what was said before.
 
 `standard` decodes batches at temperature 0, and each window that failed again, up the ladder.
-`best` lets the sequential decoder climb the ladder by itself, with the text before as its prompt.
+`best` lets the sequential decoder climb the ladder, with the text before as its prompt.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from gpu_job.engines.chunks import Window, batches, samples_of
+from gpu_job.engines.assembly import pieces_of
+from gpu_job.engines.chunks import Window, batches
 from gpu_job.engines.engine_arguments import (
     batched_arguments,
     context_arguments,
     sequential_arguments,
     temperature_ladder,
 )
-from gpu_job.engines.guard import better, has_failed, may_be_silence
+from gpu_job.engines.guard import passed_over
 from gpu_job.engines.interruptible import run_interruptibly
+from gpu_job.engines.listening import Listener
 from gpu_job.engines.ports import Audio, Samples, ShouldStop
+from gpu_job.engines.readings import Ladder, Reading, climb
 from gpu_job.engines.unheard import insert, unheard
 from gpu_job.engines.whisper_backend import WhisperBackend
 from shared.domain.errors import WorkerError
@@ -71,7 +74,8 @@ class Batching:
 class WindowDecoder:
     """Decodes the windows of one audio. `said` holds the final segments so far, and grows.
 
-    `hears_out`: decode stretches of the plan in which no word was found by themselves.
+    `listener` is asked where text reads as if it were invented. `hears_out`: decode stretches of
+    the plan in which no word was found by themselves.
     """
 
     backend: WhisperBackend
@@ -80,6 +84,7 @@ class WindowDecoder:
     options: TranscriptionOptions
     language: str
     said: Sequence[Segment]
+    listener: Listener
     should_stop: ShouldStop
     hears_out: bool = False
 
@@ -93,54 +98,70 @@ class WindowDecoder:
         return self._in_sequence(windows) if one_by_one else self._in_batches(windows)
 
     def _in_batches(self, windows: Sequence[Window]) -> Iterator[list[Segment]]:
-        ladder = temperature_ladder(self.options)
-        again = ladder[1:] if ladder[0] == 0 else ladder
         for group in batches(windows, self.batching.size):
             language = group[0].language or self.language
-            batch = [window.samples(self.audio) for window in group]
-            first: Sequence[list[Segment] | None] = [None] * len(batch)
-            if ladder[0] == 0:
-                arguments = batched_arguments(self.options, language)
-                first = self.batching.decode(batch, arguments, self.should_stop)
-            for window, samples, found in zip(group, batch, first, strict=True):
-                chosen: Sequence[Segment] | None = found
-                if found is None or (again and has_failed(found)):
-                    second = self._sequential(
-                        samples, sequential_arguments(self.options, language, again)
-                    )
-                    chosen = second if found is None else better(found, second)
-                yield _with_text(self._heard_out(window, chosen or [], language), window.language)
-
-    def _heard_out(
-        self, window: Window, decoded: Sequence[Segment], language: str
-    ) -> Sequence[Segment]:
-        """Decode by itself what speech no word covers; what is doubtful then is left out."""
-        if not self.hears_out:
-            return decoded
-        arguments = batched_arguments(self.options, language)
-        for gap in unheard(window, decoded):
-            samples = samples_of(self.audio, gap)
-            found = self.batching.decode([samples], arguments, self.should_stop)[0]
-            spoken = [segment for segment in found if segment.words]
-            if spoken and not has_failed(spoken) and not may_be_silence(spoken):
-                decoded = insert(decoded, window, gap, spoken)
-        return decoded
+            for window, first in zip(group, self._at_zero(group, language), strict=True):
+                found = self._best_reading(window, language, first)
+                yield _with_text(self._heard_out(window, found, language), window.language)
 
     def _in_sequence(self, windows: Sequence[Window]) -> Iterator[list[Segment]]:
         for window in windows:
             language = window.language or self.language
-            samples = window.samples(self.audio)
             before = context_before(window, self.said)
-            found = self._sequential(samples, context_arguments(self.options, language, before))
-            if not found and temperature_ladder(self.options)[0] == 0:
+            arguments = partial(context_arguments, self.options, language, before)
+            read = partial(self._sequential, window, arguments)
+            found = climb(read, temperature_ladder(self.options)).segments
+            if not found:
                 # Taken for silence where the voice detector heard somebody: the guard shall judge.
-                arguments = batched_arguments(self.options, language)
-                found = self.batching.decode([samples], arguments, self.should_stop)[0]
-            yield _with_text(found, window.language)
+                found = self._at_zero([window], language)[0] or []
+            yield _with_text(self._heard_out(window, found, language), window.language)
 
-    def _sequential(self, samples: Audio, arguments: Mapping[str, Any]) -> list[Segment]:
-        work = partial(self.backend.sequential, samples, arguments)
-        return run_interruptibly(work, self.should_stop)
+    def _heard_out(
+        self, window: Window, decoded: Sequence[Segment], language: str
+    ) -> Sequence[Segment]:
+        """Decode by itself what speech no word covers, and put it in, flagged if need be."""
+        if not self.hears_out:
+            return decoded
+        for gap in unheard(window, decoded):
+            alone = Window(pieces=(gap,), speech=(gap,))
+            (first,) = self._at_zero([alone], language)
+            found = _with_text(self._best_reading(alone, language, first), window.language)
+            if found:
+                decoded = insert(decoded, window, gap, [passed_over(segment) for segment in found])
+        return decoded
+
+    def _at_zero(
+        self, windows: Sequence[Window], language: str
+    ) -> Sequence[Sequence[Segment] | None]:
+        """What windows say at temperature 0; None where that is not the first to be tried."""
+        if temperature_ladder(self.options)[0] != 0:
+            return [None] * len(windows)
+        samples = [window.samples(self.audio) for window in windows]
+        arguments = batched_arguments(self.options, language)
+        return self.batching.decode(samples, arguments, self.should_stop)
+
+    def _best_reading(
+        self, window: Window, language: str, first: Sequence[Segment] | None
+    ) -> Sequence[Segment]:
+        """Go up the ladder where need be; `first` is what was decoded at temperature 0."""
+        ladder = temperature_ladder(self.options)
+        read = partial(
+            self._sequential, window, partial(sequential_arguments, self.options, language)
+        )
+        if first is None:
+            return climb(read, ladder).segments
+        return climb(read, ladder[1:], self._reading(window, first)).segments
+
+    def _sequential(
+        self, window: Window, arguments: Callable[[Ladder], Mapping[str, Any]], ladder: Ladder
+    ) -> Reading:
+        samples = window.samples(self.audio)
+        work = partial(self.backend.sequential, samples, arguments(ladder))
+        return self._reading(window, run_interruptibly(work, self.should_stop))
+
+    def _reading(self, window: Window, decoded: Sequence[Segment]) -> Reading:
+        flags = self.listener.invented(pieces_of(window, decoded))
+        return Reading(segments=decoded, flags=flags)
 
 
 def context_before(window: Window, said: Sequence[Segment]) -> str:

@@ -70,7 +70,7 @@ def sequential_arguments(
 
 
 def context_arguments(
-    options: TranscriptionOptions, language: str, before: str
+    options: TranscriptionOptions, language: str, before: str, ladder: tuple[float, ...]
 ) -> Mapping[str, Any]:
     """Arguments of the sequential decoder when it carries the context, with the text before.
 
@@ -80,7 +80,7 @@ def context_arguments(
         part.strip() for part in (options.initial_prompt or "", before) if part.strip()
     )
     return {
-        **sequential_arguments(options, language, temperature_ladder(options)),
+        **sequential_arguments(options, language, ladder),
         "initial_prompt": prompt or None,
         "condition_on_previous_text": True,
     }

@@ -111,7 +111,7 @@ class FasterWhisperTranscriber:
         assembly = Assembly(done=start_at, next_id=previous[-1].id + 1 if previous else 0)
         listener = Listener(audio=audio, vad=self.vad, should_stop=should_stop)
         said = list(previous)
-        decoded = self._decoder(audio, options, code, said, should_stop).decode(windows)
+        decoded = self._decoder(listener, options, code, said).decode(windows)
         for number, (window, found) in enumerate(zip(windows, decoded, strict=True)):
             following = windows[number + 1] if number + 1 < len(windows) else None
             for final in assembly.add(window, found, following):
@@ -125,20 +125,20 @@ class FasterWhisperTranscriber:
 
     def _decoder(
         self,
-        audio: Samples,
+        listener: Listener,
         options: TranscriptionOptions,
         language: str,
         said: Sequence[Segment],
-        should_stop: ShouldStop,
     ) -> WindowDecoder:
         return WindowDecoder(
             backend=self.backend,
             batching=self._batching,
-            audio=audio,
+            audio=listener.audio,
             options=options,
             language=language,
             said=said,
-            should_stop=should_stop,
+            listener=listener,
+            should_stop=listener.should_stop,
             hears_out=self.hears_out and options.vad,
         )
 

@@ -56,51 +56,40 @@ class Sound:
 
 
 def has_failed(segments: Sequence[Segment]) -> bool:
-    """Tell whether a window is to be decoded again, at another temperature.
+    """Tell whether a window's text is such that it has to be decoded again, whatever the sound.
 
-    Whisper's test (repetitive or unlikely text, unless the decoder takes it for silence), and ours
-    for loops that are too short to compress well.
+    Whisper's test (repetitive or unlikely text, unless the decoder takes it for silence: that is
+    measured before the first word, where no temperature has a part), and ours for loops that are
+    too short to compress well.
     """
+    words = [word for segment in segments for word in segment.words]
     return any(
         fact.compression_ratio > COMPRESSION_RATIO_THRESHOLD
         or (fact.avg_logprob < LOG_PROB_THRESHOLD and fact.no_speech_prob <= NO_SPEECH_THRESHOLD)
-        for fact in _facts(segments)
-    ) or _in_a_hurry(segments)
+        for fact in facts_of(segments)
+    ) or _in_a_hurry(words, loops(_texts(words)))
 
 
-def may_be_silence(segments: Sequence[Segment]) -> bool:
-    """Tell whether the decoder takes a stretch for silence, more or less."""
-    return any(fact.no_speech_prob > NO_SPEECH_THRESHOLD for fact in _facts(segments))
-
-
-def better(first: Sequence[Segment], second: Sequence[Segment]) -> Sequence[Segment]:
-    """Choose between two decodings of a window: what did not fail, else the likelier text.
-
-    So Whisper chooses where all temperatures fail: what loops loses to what doesn't. A second look
-    that finds silence takes no text away; the flags will tell.
-    """
-    if not second:
-        return first
-    return max(second, first, key=_worth)
-
-
-def _worth(segments: Sequence[Segment]) -> tuple[bool, bool, float]:
-    facts = _facts(segments)
-    loops_not = all(fact.compression_ratio <= COMPRESSION_RATIO_THRESHOLD for fact in facts)
-    return (
-        not has_failed(segments),
-        loops_not,
-        min((fact.avg_logprob for fact in facts), default=float("-inf")),
-    )
+def reads_as_invented(segment: Segment) -> bool:
+    """Tell whether the text alone makes one think that nobody said it; people may have."""
+    return is_phantom_phrase(segment.text) or bool(_loops(segment))
 
 
 def needs_a_witness(segment: Segment) -> bool:
     """Tell whether anything makes a segment doubtful, so that the sound is worth asking."""
-    return (
-        _is_doubted(segment)
-        or is_phantom_phrase(segment.text)
-        or bool(loops(_texts(segment.words) or segment.text.split()))
-    )
+    return _is_doubted(segment) or reads_as_invented(segment)
+
+
+def passed_over(segment: Segment) -> Segment:
+    """Flag text for which the decoder wrote nothing at first, if it still thinks of silence.
+
+    It has heard that stretch twice then, once in its window and once by itself, and neither time
+    was it sure of speech.
+    """
+    fact = segment.extra_data
+    if fact is None or fact.no_speech_prob <= NO_SPEECH_THRESHOLD:
+        return segment
+    return replace(segment, flags=(*segment.flags, str(Flag.NO_SPEECH)))
 
 
 def flagged(segment: Segment, sound: Sound | None) -> Segment:
@@ -125,12 +114,12 @@ def _of_the_decoder(fact: ExtraData | None) -> list[Flag]:
 
 def _of_the_sound(segment: Segment, sound: Sound) -> list[Flag]:
     phantom = is_phantom_phrase(segment.text)
-    looped = loops(_texts(segment.words) or segment.text.split())
+    looped = _loops(segment)
     doubts = sound.is_silent + sound.isolated + _is_doubted(segment)
     return [
         flag
         for flag, holds in {
-            Flag.LOOP: bool(looped) and (bool(doubts) or _in_a_hurry([segment])),
+            Flag.LOOP: bool(looped) and (bool(doubts) or _in_a_hurry(segment.words, looped)),
             Flag.PHANTOM_PHRASE: phantom and (doubts > 1 or sound.is_silent),
             Flag.NO_SPEECH: sound.is_silent and (phantom or bool(looped) or _is_doubted(segment)),
         }.items()
@@ -153,19 +142,23 @@ def _is_doubted(segment: Segment) -> bool:
     )
 
 
-def _in_a_hurry(segments: Sequence[Segment]) -> bool:
+def _in_a_hurry(words: Sequence[Word], looped: Sequence[range]) -> bool:
     """Tell whether a loop has more words than its time allows."""
-    words = [word for segment in segments for word in segment.words]
     return any(
         median(word.end - word.start for word in words[run.start : run.stop])
         < _SHORTEST_WORD_SECONDS
-        for run in loops(_texts(words))
+        for run in looped
     )
+
+
+def _loops(segment: Segment) -> tuple[range, ...]:
+    return loops(_texts(segment.words) or segment.text.split())
 
 
 def _texts(words: Sequence[Word]) -> list[str]:
     return [word.word for word in words]
 
 
-def _facts(segments: Sequence[Segment]) -> list[ExtraData]:
+def facts_of(segments: Sequence[Segment]) -> list[ExtraData]:
+    """What the decoder knew of them."""
     return [segment.extra_data for segment in segments if segment.extra_data]

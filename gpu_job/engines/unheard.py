@@ -82,6 +82,8 @@ def _in_window(window: Window, time: float) -> float:
 
 def _part(segment: Segment, middle: float, *, after: bool) -> Iterator[Segment]:
     words = tuple(word for word in segment.words if (word.start >= middle) is after)
+    if not segment.words and (segment.start >= middle) is after:
+        yield segment  # put in before, for another gap: marks that no word could be made of
     if words:
         text = "".join(word.word for word in words).strip()
         end = words[-1].end if after else min(words[-1].end, middle)

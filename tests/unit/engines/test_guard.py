@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_job.engines.guard import Sound, better, flagged, has_failed, needs_a_witness
+from gpu_job.engines.guard import Sound, flagged, has_failed, needs_a_witness, passed_over
 from gpu_job.engines.listening import Listener
 from gpu_job.engines.loops import loops
 from gpu_job.engines.phantom_phrases import is_phantom_phrase
@@ -107,13 +107,13 @@ def test_flags_that_were_there_stay() -> None:
     assert flags(replace(said("Hm."), flags=("cut_off",)), None) == ("cut_off",)
 
 
-def test_of_two_decodings_the_one_that_holds_wins_then_the_likelier() -> None:
-    good, looping = [said("A", logprob=-0.9)], [said("B", ratio=2.5)]
-    unlikely, worse = [said("C", logprob=-1.1)], [said("D", logprob=-1.5)]
-    assert better(looping, good) == better(good, looping) == good
-    assert better(looping, unlikely) == better(unlikely, looping) == unlikely
-    assert better(worse, unlikely) == better(unlikely, worse) == unlikely
-    assert better(unlikely, []) == unlikely
+def test_what_was_passed_over_is_flagged_when_it_may_be_silence_once_more() -> None:
+    quiet, clear = said("Hm.", no_speech=0.7), said("Good", "morning.")
+    assert passed_over(quiet).flags == (Flag.NO_SPEECH,)
+    assert passed_over(clear) == clear
+    assert flags(passed_over(quiet), SPEECH) == (Flag.NO_SPEECH,)
+    unknown = replace(clear, extra_data=None)
+    assert passed_over(unknown) == unknown
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,24 @@ def test_the_sound_is_asked_around_a_doubtful_segment(
     assert listener.flagged(said("Five", no_speech=0.7)).flags == expected
     assert listener.flagged(said("Sure.")).flags == ()
     assert vad.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("regions", "expected"),
+    [
+        # Times of the twelve seconds around it, from second 5 on; it is said from 5 to 7 of them.
+        ((Region(start=0.0, end=12.0),), ()),
+        ((Region(start=4.0, end=7.0),), ()),
+        ((Region(start=5.0, end=7.0), Region(start=10.0, end=11.0)), ()),
+        ((Region(start=4.9, end=7.3),), (Flag.PHANTOM_PHRASE,)),
+    ],
+)
+def test_a_farewell_inside_or_near_other_speech_is_not_far_from_it(
+    regions: tuple[Region, ...], expected: tuple[str, ...]
+) -> None:
+    noise = np.full(60 * SAMPLE_RATE, 0.1, dtype=np.float32)
+    listener = Listener(audio=noise, vad=FixedVad(regions), should_stop=lambda: False)
+    assert listener.flagged(said(*FAREWELL, no_speech=0.5)).flags == expected
 
 
 def test_digital_silence_is_inaudible() -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from gpu_job.engines.chunks import Window
 from gpu_job.engines.faster_whisper_engine import FasterWhisperTranscriber
 from gpu_job.engines.ports import Region
 from gpu_job.engines.unheard import insert, unheard
-from shared.domain.options import TranscriptionOptions
+from shared.domain.options import Accuracy, TranscriptionOptions
 from shared.domain.transcript import Segment
 from shared.models.registry import find_model
 from tests.support.whisper import FixedVad, ScriptedWhisper, facts, moved, ramp, spoken
@@ -19,6 +21,7 @@ WINDOW = Window(
     pieces=(Region(start=0.0, end=10.5), Region(start=11.5, end=22.5)), speech=(FIRST, SECOND)
 )
 OPTIONS = TranscriptionOptions(language="en")
+BEST = replace(OPTIONS, accuracy=Accuracy.BEST)
 
 
 def words(start: float, end: float) -> Segment:
@@ -66,41 +69,72 @@ def test_found_words_stand_between_those_before_and_after() -> None:
     assert merged[1].words[0].start == pytest.approx(11.5)
 
 
-def transcribed(answer: Callable[[Region], list[Segment]]) -> tuple[list[str], Sequence[Region]]:
-    backend = ScriptedWhisper(batched_answer=answer)
+def test_marks_without_words_keep_their_place() -> None:
+    marks = Segment(id=0, start=12.0, end=13.0, text="...")
+    early = moved(spoken(0.0, "a0"), 1.0)
+    merged = insert([early, marks], WINDOW, Region(start=4.0, end=6.0), [spoken(0.0, "new")])
+    assert [segment.text for segment in merged] == ["a0", "new", "..."]
+
+
+def transcribed(
+    backend: ScriptedWhisper, options: TranscriptionOptions = OPTIONS
+) -> Sequence[Segment]:
     engine = FasterWhisperTranscriber(
         backend=backend, model=find_model("base"), vad=FixedVad((FIRST, SECOND))
     )
-    output = engine.transcribe(
+    return engine.transcribe(
         ramp(30),
-        OPTIONS,
+        options,
         on_segment=lambda _: None,
         on_progress=lambda _: None,
         should_stop=lambda: False,
-    )
-    asked = [chunk for chunks, _ in backend.batches for chunk in chunks]
-    return [segment.text for segment in output.segments], asked
+    ).segments
+
+
+def asked(backend: ScriptedWhisper) -> list[tuple[float, float]]:
+    chunks = [chunk for group, _ in backend.batches for chunk in group]
+    return [(round(chunk.start, 1), round(chunk.end, 1)) for chunk in chunks]
+
+
+def stops_early(chunk: Region) -> list[Segment]:
+    """The packed window: it says the first half and stops. Asked for the second, it says that."""
+    word, start = ("one", 0.5) if chunk.start < 5 else ("two", chunk.start)
+    return [spoken(start, *([word] * 18), "end.")]
 
 
 def test_a_decoder_that_ends_early_is_asked_for_the_rest() -> None:
-    def answer(chunk: Region) -> list[Segment]:
-        if chunk.start < 5:  # the packed window: it says the first half and stops
-            return [spoken(0.5, *(["one"] * 18), "end.")]
-        return [spoken(chunk.start, *(["two"] * 18), "end.")]
-
-    texts, asked = transcribed(answer)
-    assert [(round(chunk.start, 1), round(chunk.end, 1)) for chunk in asked[1:]] == [(12.0, 22.0)]
+    backend = ScriptedWhisper(batched_answer=stops_early)
+    texts = [segment.text for segment in transcribed(backend)]
+    assert asked(backend)[1:] == [(12.0, 22.0)]
     assert [text.split()[0] for text in texts] == ["one", "two"]
 
 
-def test_what_may_be_silence_or_fails_is_not_put_in() -> None:
-    for extra in (facts(no_speech=0.7), facts(ratio=3.0), facts(logprob=-1.5)):
+def test_so_is_one_that_carries_the_context() -> None:
+    backend = ScriptedWhisper(batched_answer=stops_early, sequential_answer=stops_early)
+    texts = [segment.text for segment in transcribed(backend, BEST)]
+    assert asked(backend) == [(12.0, 22.0)]
+    assert [text.split()[0] for text in texts] == ["one", "two"]
 
-        def answer(chunk: Region, extra: object = extra) -> list[Segment]:
-            if chunk.start < 5:
-                return [spoken(0.5, *(["one"] * 18), "end.")]
-            return [spoken(chunk.start, "thank", "you.", extra=extra)]  # type: ignore[arg-type]
 
-        texts, asked = transcribed(answer)
-        assert len(asked) == 2
-        assert [text.split()[0] for text in texts] == ["one"]
+@pytest.mark.parametrize(
+    ("measures", "flags", "tries"),
+    [
+        ({"no_speech": 0.7}, ("no_speech",), 0),
+        ({"no_speech": 0.7, "logprob": -1.5}, ("no_speech", "low_logprob"), 0),
+        ({"ratio": 3.0}, ("high_compression",), 1),
+        ({"logprob": -1.5}, ("low_logprob",), 1),
+    ],
+)
+def test_what_may_be_silence_or_fails_is_put_in_and_says_so(
+    measures: Mapping[str, Any], flags: tuple[str, ...], tries: int
+) -> None:
+    def answer(chunk: Region) -> list[Segment]:
+        if chunk.start < 5:
+            return [spoken(0.5, *(["one"] * 18), "end.")]
+        return [spoken(chunk.start, "well", "now.", extra=facts(**measures))]
+
+    backend = ScriptedWhisper(batched_answer=answer, sequential_answer=answer)
+    said = transcribed(backend)
+    assert [(one.text.split()[0], one.flags) for one in said] == [("one", ()), ("well", flags)]
+    assert len(asked(backend)) == 2
+    assert len(backend.singles) == tries
