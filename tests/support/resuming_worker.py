@@ -1,7 +1,11 @@
-"""A worker process with resumable engines that kills itself: ``KILL_AT LOG_FILE``.
+"""A worker process with resumable engines that comes to grief: ``LOG_FILE [HOW SECOND]``.
 
-Each second that is decoded becomes a line of the log. Before the batch that begins at second
-KILL_AT the process dies by SIGKILL, unless KILL_AT is -1.
+Each second that is decoded becomes a line of the log. HOW says what befalls the batch that begins
+at SECOND, the first time that it is decoded:
+
+- listed: SIGKILL, with all before it listed in the record
+- unlisted: SIGKILL at the batch's very begin, when the one before is hardly stored
+- held: nothing, until the file ``LOG_FILE.go`` is there, or somebody kills
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from gpu_job.attempt import Pipeline, end_process
@@ -19,28 +24,34 @@ from gpu_job.steps.take_source import make_source_taker
 from shared.ports.platform import Platform
 from shared.settings import Settings, WorkerSettings
 from tests.support.resumable import BATCH, ResumableEngines
+from tests.support.workers import wait_until
 
 #: A batch of a real engine takes seconds.
-BATCH_SECONDS = 0.5
+BATCH_SECONDS = 0.2
+_PATIENCE_SECONDS = 180.0
 
 
-def main() -> None:
-    kill_at, log = int(sys.argv[1]), Path(sys.argv[2])
-    fake = ResumableEngines()
-
-    def before(first: int) -> None:
-        with log.open("a") as file:
-            file.writelines(f"{second}\n" for second in range(first, first + BATCH))
-        time.sleep(BATCH_SECONDS)
-        if first == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    fake.before_batch = before
+def main(log: Path, how: str = "", second: str = "-1") -> None:
+    """Run the program."""
 
     def make(settings: Settings, platform: Platform) -> Pipeline:
+        fates: dict[str, Callable[[], object]] = {
+            "listed": lambda: _die(lambda: _listed(platform) >= int(second)),
+            "unlisted": lambda: _die(lambda: True),
+            "held": lambda: _wait(Path(f"{log}.go").exists),
+        }
+
+        def before(first: int) -> None:
+            begun = log.read_text().splitlines() if log.exists() else []
+            with log.open("a") as file:
+                file.writelines(f"{number}\n" for number in range(first, first + BATCH))
+            if first == int(second) and str(first) not in begun:
+                fates[how]()
+            time.sleep(BATCH_SECONDS)
+
         return TranscriptionPipeline(
             take_source=make_source_taker(settings, platform.blobs),
-            engines=fake.engines(),
+            engines=ResumableEngines(before_batch=before).engines(),
             models=settings.model_policy,
             max_seconds=100.0,
             side_by_side=True,
@@ -49,5 +60,20 @@ def main() -> None:
     end_process(run_program(Settings(), WorkerSettings(), make))
 
 
+def _listed(platform: Platform) -> float:
+    """How far the record's parts reach (seconds)."""
+    saved = platform.jobs.get(os.environ["TAMLIL_JOB_ID"]).saved
+    return 0.0 if saved is None else saved.done
+
+
+def _die(when: Callable[[], bool]) -> None:
+    _wait(when)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    wait_until(condition, seconds=_PATIENCE_SECONDS)
+
+
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]), *sys.argv[2:])
