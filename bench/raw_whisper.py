@@ -54,7 +54,7 @@ def main() -> int:
             {
                 "text": " ".join(segment.text.strip() for segment in heard),
                 "language": info.language,
-                "segments": len(heard),
+                "lengths": [segment.end - segment.start for segment in heard],
                 "words": sum(len(segment.words or ()) for segment in heard),
             }
         )

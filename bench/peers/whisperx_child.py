@@ -48,7 +48,7 @@ def main() -> int:
         answer: dict[str, Any] = {
             "text": " ".join(segment["text"].strip() for segment in segments),
             "language": heard["language"],
-            "segments": len(segments),
+            "lengths": [segment["end"] - segment["start"] for segment in segments],
             "words": 0,
         }
         tell(answer if diarize is None else answer | diarize(audio, heard))

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
 
+import numpy as np
+
 from bench.transcript.recordings import Recording
 from bench.transcript.scoring import SpeakerErrors, WordErrors, speaker_errors, word_errors
 from bench.transcript.systems import Run, System
@@ -19,20 +21,30 @@ Say = Callable[[str], None]
 class Total:
     """One system in one round over all recordings of a set.
 
-    Seconds, seconds of CPU and counts are sums; `peak` (MiB) is the largest. `words_wrong` and
-    `speakers_wrong` are None where there is no reference or the system does not tell.
+    Seconds, seconds of CPU and counts are sums; `peak` (MiB) is the largest; `lengths` are those
+    of all segments (seconds). `words_wrong` and `speakers_wrong` are None where there is no
+    reference or the system does not tell.
     """
 
     seconds: float
     wall: float
     cpu: float
     peak: float
-    segments: int
+    lengths: tuple[float, ...]
     words: int
     words_wrong: WordErrors | None
     speakers_wrong: SpeakerErrors | None
     diarizer_wall: float
     diarizer_cpu: float
+
+    @property
+    def segments(self) -> int:
+        """How many there are."""
+        return len(self.lengths)
+
+    def length(self, percent: float) -> float:
+        """What so many per cent of the segments do not pass (seconds); 0 without any."""
+        return float(np.percentile(self.lengths, percent)) if self.lengths else 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +111,7 @@ def total(recordings: Sequence[Recording], runs: Sequence[Run]) -> Total:
         wall=sum(run.wall for run in runs),
         cpu=sum(run.cpu for run in runs),
         peak=max(run.peak for run in runs),
-        segments=sum(run.heard.segments for run in runs),
+        lengths=tuple(length for run in runs for length in run.heard.lengths),
         words=sum(run.heard.words for run in runs),
         words_wrong=sum(words[1:], words[0]) if words else None,
         speakers_wrong=sum(speakers[1:], speakers[0]) if speakers else None,

@@ -38,12 +38,14 @@ _MIB = 1 << 20
 class Heard:
     """What a system made of a recording; `words` counts those with times of their own.
 
+    `lengths` are its segments' (seconds).
+
     `text` is None where it does not transcribe, `turns` where it does not tell speakers apart.
     `diarizer` is the wall and CPU time of that part alone, where a system tells it.
     """
 
     text: str | None = None
-    segments: int = 0
+    lengths: tuple[float, ...] = ()
     words: int = 0
     turns: tuple[Turn, ...] | None = None
     diarizer: Mapping[str, float] = field(default_factory=dict)
@@ -116,7 +118,7 @@ class OurSystem:
             meter,
             Heard(
                 text=transcript["text"],
-                segments=len(segments),
+                lengths=tuple(segment["end"] - segment["start"] for segment in segments),
                 words=sum(len(segment["words"]) for segment in segments),
                 turns=self._turns(job, transcript) if self._options else None,
             ),
@@ -213,7 +215,7 @@ def _heard(found: Mapping[str, Any]) -> Heard:
     turns = found.get("turns")
     return Heard(
         text=found.get("text"),
-        segments=found.get("segments", 0),
+        lengths=tuple(found.get("lengths", ())),
         words=found.get("words", 0),
         turns=None if turns is None else tuple(_turn(*turn) for turn in turns),
         diarizer=found.get("diarizer", {}),

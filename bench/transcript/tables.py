@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 from bench.report import Row, higher_is_better, lower_is_better, measured, no_worse
@@ -63,7 +64,7 @@ def rows_of(found: Comparison) -> Iterator[Row]:
     if found.sequential is not None:
         yield from _times(found, found.sequential, "sequential", target=None)
         yield from _word_rows(found, found.sequential, "sequential", with_target=True)
-        yield _segment_row(found, found.sequential)
+        yield from _segment_rows(found, found.sequential)
     if found.whisperx is not None:
         yield from _times(found, found.whisperx, "whisperX", target=_WHISPERX_TARGET)
         yield from _word_rows(found, found.whisperx, "whisperX", with_target=False)
@@ -72,7 +73,8 @@ def rows_of(found: Comparison) -> Iterator[Row]:
 def systems_table(found: Comparison) -> str:
     """Markdown: what each system took and how right it was, medians of the rounds."""
     speakers = found.diarizer is not None
-    right = ("WER %", "DER %") if speakers else ("WER %", "segments", "timed words")
+    heard = ("WER %", "segments", "their median s", "p90 s", "timed words")
+    right = ("WER %", "DER %") if speakers else heard
     heads = ("system", "x real time", "wall s", "CPU s", "peak MiB", *right)
     cells = [
         (
@@ -118,6 +120,10 @@ def _peak(total: Total) -> float:
     return total.peak
 
 
+def _length(total: Total, *, percent: float) -> float:
+    return total.length(percent)
+
+
 def _wer(total: Total) -> float:
     assert total.words_wrong is not None  # noqa: S101 - asked only where words are known
     return total.words_wrong.percent
@@ -158,17 +164,23 @@ def _word_rows(found: Comparison, peer: str, short: str, *, with_target: bool) -
         yield lower_is_better(name, ours, theirs, unit="%")
 
 
-def _segment_row(found: Comparison, peer: str) -> Row:
-    def count(total: Total) -> float:
-        return total.segments
-
-    return higher_is_better(
+def _segment_rows(found: Comparison, peer: str) -> Iterator[Row]:
+    """As many as the peer's, and as fine."""
+    yield higher_is_better(
         f"{found.title}: segments, against sequential",
-        median(found.values(found.ours, count)),
-        median(found.values(peer, count)),
+        median(found.values(found.ours, lambda total: total.segments)),
+        median(found.values(peer, lambda total: total.segments)),
         unit="",
         target=1.0,
     )
+    for name, percent in (("median", 50), ("90th percentile", 90)):
+        yield lower_is_better(
+            f"{found.title}: length of a segment, {name}, against sequential",
+            median(found.values(found.ours, partial(_length, percent=percent))),
+            median(found.values(peer, partial(_length, percent=percent))),
+            unit="s",
+            target=1.0,
+        )
 
 
 def _speaker_rows(found: Comparison) -> Iterator[Row]:
@@ -220,7 +232,9 @@ def _right_cells(totals: Sequence[Total], *, speakers: bool) -> tuple[str, ...]:
     if speakers:
         return _percent(wer), _percent(der)
     segments = median(total.segments for total in totals)
-    return _percent(wer), f"{segments:.0f}", f"{median(total.words for total in totals):.0f}"
+    lengths = (_number(median(total.length(share) for total in totals)) for share in (50, 90))
+    words = median(total.words for total in totals)
+    return _percent(wer), f"{segments:.0f}", *lengths, f"{words:.0f}"
 
 
 def _percent(values: Sequence[float]) -> str:

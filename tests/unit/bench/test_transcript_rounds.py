@@ -18,7 +18,9 @@ def recording(name: str, text: str | None = "red blue") -> Recording:
 
 
 def made(text: str | None, *, wall: float = 1.0, peak: float = 5.0) -> Run:
-    return Run(wall=wall, cpu=2.0, peak=peak, heard=Heard(text=text, segments=3, words=2))
+    return Run(
+        wall=wall, cpu=2.0, peak=peak, heard=Heard(text=text, lengths=(1.0, 2.0, 6.0), words=2)
+    )
 
 
 class Scripted:
@@ -70,6 +72,7 @@ def test_a_round_sums_times_and_takes_the_largest_peak() -> None:
     )
     assert (found.seconds, found.wall, found.cpu, found.peak) == (20, 3.5, 4.0, 9.0)
     assert (found.segments, found.words) == (6, 4)
+    assert (found.length(50), found.length(100)) == (2.0, 6.0)
     assert found.words_wrong == WordErrors(errors=1, words=4)
     assert found.speakers_wrong is None
 
@@ -91,7 +94,9 @@ def test_a_diarizer_that_finds_nobody_misses_everybody() -> None:
         turns=(Turn(start=1, end=3, speaker="A"),),
     )
     run = Run(wall=1, cpu=1, peak=1, heard=Heard(turns=()))
-    errors = total([spoken], [run]).speakers_wrong
+    found = total([spoken], [run])
+    errors = found.speakers_wrong
+    assert found.length(50) == 0.0
     assert errors is not None
     assert errors.percent == 100.0
 

@@ -36,7 +36,7 @@ class Fragile:
     def run(self, recording: Recording) -> Run:
         if recording.group == "b":
             raise BenchmarkBroken("it fell over")
-        return Run(wall=1, cpu=1, peak=1, heard=Heard(text="red", segments=1))
+        return Run(wall=1, cpu=1, peak=1, heard=Heard(text="red", lengths=(1.0,)))
 
     def suspended(self) -> AbstractContextManager[None]:
         return nullcontext()

@@ -15,13 +15,13 @@ SHORT = replace(LONG, seconds=9)
 SPOKEN = replace(LONG, turns=(Turn(start=0, end=9, speaker="A"),))
 
 
-def one(**changes: float | WordErrors | SpeakerErrors | None) -> Total:
+def one(**changes: float | tuple[float, ...] | WordErrors | SpeakerErrors | None) -> Total:
     base = Total(
         seconds=100,
         wall=10,
         cpu=20,
         peak=500,
-        segments=8,
+        lengths=tuple(map(float, range(1, 9))),
         words=80,
         words_wrong=WordErrors(errors=4, words=100),
         speakers_wrong=SpeakerErrors(missed=5, false_alarm=3, confusion=2, total=100),
@@ -38,7 +38,7 @@ def words(recording: Recording = LONG) -> Comparison:
         totals={
             "Tamlil": [one(), one(wall=12), one(wall=8)],
             "raw": [one(wall=8), one(wall=12), one(wall=6.4)],
-            "seq": [one(wall=30, segments=8)] * 3,
+            "seq": [one(wall=30, lengths=(3.0,) * 8)] * 3,
             "wx": [one(wall=25, words_wrong=WordErrors(errors=1, words=100))] * 3,
         },
         ours="Tamlil",
@@ -83,6 +83,14 @@ def test_segments_are_to_be_as_many_as_in_sequential_mode() -> None:
     assert (row.ratio, row.met) == (1.0, True)
 
 
+def test_segments_are_to_be_as_fine_as_in_sequential_mode() -> None:
+    rows = named(words())
+    middle = rows["length of a segment, median, against sequential"]
+    long = rows["length of a segment, 90th percentile, against sequential"]
+    assert (middle.ours, middle.peer, middle.met) == (4.5, 3.0, False)
+    assert (round(long.ours, 1), long.peer, long.unit) == (7.3, 3.0, "s")
+
+
 def test_an_absent_peer_has_no_rows() -> None:
     assert not any("whisperX" in name for name in named(replace(words(), whisperx=None)))
 
@@ -120,7 +128,7 @@ def test_the_tables_are_markdown_with_the_spread() -> None:
     lines = systems_table(words()).splitlines()
     assert lines[0].startswith("| system | x real time |")
     assert lines[2] == (
-        "| Tamlil | 10.0 | 10.0 (8.00 to 12.0) | 20.0 | 500 | 4.00 | 8 | 80 |"
+        "| Tamlil | 10.0 | 10.0 (8.00 to 12.0) | 20.0 | 500 | 4.00 | 8 | 4.50 | 7.30 | 80 |"
     )  # fmt: skip
     assert "| raw | 0.80 (0.80 to 1.00) | 1.00 | 1.00 |" in ratios_table(words())
     assert "| alone | 10.0 |" in systems_table(speakers())
