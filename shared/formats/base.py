@@ -133,7 +133,8 @@ class Format:
             return
         raise UnsupportedOption(
             f"the format {self.name!r} is not installed here; whoever runs this service can add it"
-            f" with: pip install 'tamlil[{self.extra}]'",
+            f" with: pip install 'tamlil[{self.extra}]'. The API on AWS is too small for it: take"
+            " another format there",
             code="format_unavailable",
             field="format",
         )

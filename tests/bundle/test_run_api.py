@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from iac.aws.bundles.build import ROOT
 from shared.domain.job import Status
+from shared.formats import FORMATS
 from tests.support.aws_stage import AwsStage, body_of
 from tests.support.bundle_runs import Run
 from tests.support.functions_aws import documented_names
@@ -41,6 +45,26 @@ def test_the_api_takes_a_job_and_shows_it(run: Run, stage: AwsStage) -> None:
     assert stage.platform.jobs.get(job_id).status is Status.PENDING
     (shown,) = run("api", stage.get(f"/api/v1/jobs/{job_id}"))
     assert body_of(shown.body)["recording_id"] == "שיחה 42"
+
+
+def test_a_word_document_is_refused_with_the_reason_and_the_other_formats_are_there(
+    run: Run, stage: AwsStage
+) -> None:
+    """Its library would make the bundle larger than it may be; docs/deploy-aws.md says so."""
+    get = stage.get(f"/api/v1/jobs/{stage.completed(webhook=False).id}/transcript")
+    (document, *others) = run(
+        "api", *(get | {"rawQueryString": f"format={name}"} for name in ["docx", *FORMATS])
+    )
+    assert document.body["statusCode"] == 422
+    assert document.body["isBase64Encoded"], "as API Gateway takes what it knows no text of"
+    problem = json.loads(base64.b64decode(document.body["body"]))
+    assert (problem["code"], problem["field"]) == ("format_unavailable", "format")
+    assert "The API on AWS" in problem["detail"]
+    found = dict(zip(FORMATS, (answer.body["statusCode"] for answer in others), strict=True))
+    refused = {name for name, status in found.items() if status != 200}
+    assert refused == {"docx", *(name for name, form in FORMATS.items() if form.of_speakers)}
+    guide = (ROOT / "docs" / "deploy-aws.md").read_text(encoding="utf-8")
+    assert "`format=docx` is answered with 422 `format_unavailable`" in guide
 
 
 def test_every_byte_and_field_of_an_uploaded_form_arrives(run: Run, stage: AwsStage) -> None:
