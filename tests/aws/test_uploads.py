@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tamlil.receiver import WebhookReceiver
 from tests.aws.support.client import Tenant, wait_for
 from tests.aws.support.sounds import Sounds
 
@@ -14,9 +15,9 @@ from tests.aws.support.sounds import Sounds
 _PARTS_ABOVE_BYTES = 100 << 20
 
 
-def _signed(tenant: Tenant, size: int) -> dict[str, Any]:
+def _signed(tenant: Tenant, size: int, **options: Any) -> dict[str, Any]:
     answer = tenant.http.post(
-        "/api/v1/uploads", json={"size_bytes": size, "transcribe": {"language": "en"}}
+        "/api/v1/uploads", json={"size_bytes": size, "transcribe": {"language": "en", **options}}
     )
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
@@ -29,13 +30,24 @@ def _send(tenant: Tenant, signed: dict[str, Any], content: bytes, **fields: str)
     )  # fmt: skip
 
 
-def test_a_signed_upload_starts_its_job(tenant: Tenant, sounds: Sounds) -> None:
-    signed = _signed(tenant, len(sounds.short))
-    assert tenant.job(signed["job_id"])["status"] == "awaiting_upload"
-    sent = _send(tenant, signed, sounds.short)
-    assert sent.status_code in (200, 201, 204), sent.text
-    tenant.completed(signed["job_id"])
-    assert tenant.transcript(signed["job_id"])["text"]
+def test_a_signed_upload_becomes_a_transcript_with_speakers_and_a_signed_webhook(
+    tenant: Tenant, sounds: Sounds
+) -> None:
+    with WebhookReceiver() as receiver:
+        signed = _signed(tenant, len(sounds.dialog), diarize=True, webhook_url=receiver.url)
+        job_id = signed["job_id"]
+        assert tenant.job(job_id)["status"] == "awaiting_upload"
+        sent = _send(tenant, signed, sounds.dialog)
+        assert sent.status_code in (200, 201, 204), sent.text
+        job = tenant.completed(job_id)
+        transcript = tenant.transcript(job_id)
+        assert "printing" in transcript["text"].lower()
+        assert len(transcript["speakers"]) == 2
+        assert 41 < job["audio_seconds"] < 43
+        webhook = receiver.wait(30)
+        assert webhook is not None
+        told = tenant.verify(webhook)
+        assert (told["type"], told["data"]["job_id"]) == ("transcription.completed", job_id)
 
 
 def test_more_than_was_announced_is_refused(tenant: Tenant, sounds: Sounds) -> None:
