@@ -28,19 +28,52 @@ _WORDS = {
     "s3": ("SlowDown", 503, "InternalError", 500),
     "events": ("ThrottlingException", 400, "InternalException", 500),
 }
+#: Of all requests to a service, in the storm.
+_CHANCES = {"throttled": 0.10, "broken": 0.05, "reset": 0.03, "cut": 0.03}
+
+
+#: One fault each that comes for certain, at the first request of the kind: the rest is chance.
+#: The one that is cut short is of a request whose answer has a body.
+_FIRST: dict[str, tuple[str, dict[str, str]]] = {
+    "dynamodb": ("cut", {"operation": "GetItem"}),
+    "sqs": ("broken", {}),
+    "s3": ("throttled", {}),
+    "events": ("reset", {}),
+}
+
+
+def _kinds(service: str) -> dict[str, dict[str, Any]]:
+    """What a service does in each kind of fault."""
+    throttled, its_status, broken, status = _WORDS[service]
+    return {
+        "throttled": {"error": {"code": throttled, "status": its_status}},
+        "broken": {"error": {"code": broken, "status": status}},
+        "reset": {"reset": True},
+        "cut": {"response": {"abort_frac": 0.5}},
+    }
 
 
 def _storm() -> list[dict[str, Any]]:
     """Of the requests to each service one in ten is throttled, and others meet worse."""
     rules: list[dict[str, Any]] = []
-    for service, (throttled, its_status, broken, status) in _WORDS.items():
-        rules += [
-            _rule(service, 0.10, error={"code": throttled, "status": its_status}),
-            _rule(service, 0.05, error={"code": broken, "status": status}),
-            _rule(service, 0.03, reset=True),
-            _rule(service, 0.03, response={"abort_frac": 0.5}),
-        ]
+    for service in _WORDS:
+        kinds = _kinds(service)
+        kind, which = _FIRST[service]
+        rules.append(_rule(service, 1.0, times=1, **kinds[kind], **which))
+        rules += [_rule(service, _CHANCES[name], **fault) for name, fault in kinds.items()]
     return rules
+
+
+def _kind(service: str, action: str) -> str:
+    """The kind of a fault that microburst tells of."""
+    throttled, _, broken, _ = _WORDS[service]
+    said = {
+        f"error:{throttled}": "throttled",
+        f"error:{broken}": "broken",
+        "reset": "reset",
+        "response:abort": "cut",
+    }
+    return said[action]
 
 
 def _rule(service: str, probability: float, **fault: Any) -> dict[str, Any]:
@@ -89,10 +122,10 @@ def test_in_a_storm_of_faults_every_job_finishes_once(
         }
         assert len(completions) == _JOBS, "each finished once, however often that was told"
     assert time.monotonic() - begun < _SECONDS
-    services = {service for service, _ in fired}
-    assert {"dynamodb", "s3", "sqs"} <= services, fired
-    kinds = {action.partition(":")[0] for _, action in fired}
-    assert len(kinds) >= 3, fired
+    met = {(service, _kind(service, action)) for service, action in fired}
+    assert {(service, kind) for service, (kind, _) in _FIRST.items()} <= met, fired
+    assert {service for service, _ in met} == set(_WORDS), fired
+    assert {kind for _, kind in met} == set(_CHANCES), fired
 
 
 @pytest.mark.parametrize(
