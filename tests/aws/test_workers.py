@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from typing import Any
 
+from shared.adapters.documents import load
+from shared.domain.job import Job
 from tamlil.receiver import WebhookReceiver
 from tests.aws.support.client import Tenant, wait_for
+from tests.aws.support.queues import total
 from tests.aws.support.sounds import Sounds
 from tests.aws.support.stack import Stack
 from tests.support.fake_batch_jobs import BatchJob
@@ -15,6 +20,8 @@ from tests.support.file_server import FileServer
 
 #: Recordings long enough to be in the middle of them.
 _TIMES = 5
+#: Of the rest of a lease, until a worker's death must have been noticed: a lease is a minute.
+_SOON = 1 / 3
 
 
 def test_cancelling_stops_the_process_and_stays(
@@ -53,6 +60,48 @@ def test_a_job_whose_host_is_lost_is_tried_again_by_batch_and_goes_on_from_what_
     assert job["attempt"] == 2
     assert tenant.transcript(job_id)["text"].lower().count("printing") >= _TIMES
     assert len(stack.batch.wait(worker.id).attempts) == 2, "Batch itself tried again"
+
+
+def test_a_worker_that_dies_without_a_word_is_noticed_long_before_its_lease_is_over(
+    stack: Stack, tenant: Tenant, audio: FileServer, sounds: Sounds
+) -> None:
+    """Its host stands, so Batch does not try again: it only says that the job failed.
+
+    Nobody calls the sweep here but the deployed rule for Batch's events.
+    """
+    audio.files["/long.wav"] = sounds.long(_TIMES)
+    job_id = tenant.submit(f"{audio.url}/long.wav")
+    wait_for(lambda: _parts(stack, tenant, job_id, attempt=1))
+    worker = _worker(stack)
+    assert worker.process is not None
+    lost = total(stack.metrics("SweepLogs"), "WorkersLost")
+    os.killpg(worker.process.pid, signal.SIGKILL)
+    killed, lease_ends = time.time(), _lease_ends(stack, job_id)
+    wait_for(lambda: _is_free(tenant.job(job_id)), seconds=(lease_ends - killed) * _SOON)
+    wait_for(lambda: tenant.job(job_id)["attempt"] == 2)
+    assert time.time() < lease_ends, "in work again before the lease would have run out"
+    ended = stack.batch.wait(worker.id)
+    assert (ended.status, ended.status_reason) == ("FAILED", "Essential container in task exited")
+    assert [it["container"]["exitCode"] for it in ended.attempts] == [128 + signal.SIGKILL]
+    assert total(stack.metrics("SweepLogs"), "WorkersLost") == lost + 1
+    assert tenant.completed(job_id, seconds=240)["attempt"] == 2
+    assert tenant.transcript(job_id)["text"].lower().count("printing") >= _TIMES
+
+
+def _is_free(job: dict[str, Any]) -> bool:
+    return bool(job["status"] == "pending" or job["attempt"] > 1)
+
+
+def _lease_ends(stack: Stack, job_id: str) -> float:
+    """When the job would be taken from its worker (Unix seconds): the API does not tell."""
+    item = stack.cloud.client("dynamodb").get_item(
+        TableName=stack.deployed.names["Table"],
+        Key={"pk": {"S": f"job#{job_id}"}, "sk": {"S": "job"}},
+        ConsistentRead=True,
+    )["Item"]
+    ends = load(Job, item["document"]["S"]).lease_expires_at
+    assert ends is not None, "no worker holds it"
+    return ends
 
 
 def _worker(stack: Stack) -> BatchJob:
