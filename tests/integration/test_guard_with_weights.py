@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from gpu_job.engines.ports import never
+from gpu_job.engines.ports import SAMPLE_RATE, never
 from shared.domain.flags import Flag
 from shared.domain.options import TranscriptionOptions
 from shared.domain.transcript import Segment
@@ -17,13 +17,15 @@ pytestmark = pytest.mark.models
 
 
 @cache
-def heard(sound: str, *, vad: bool, language: str | None = None) -> tuple[Segment, ...]:
+def heard(
+    sound: str, *, vad: bool, language: str | None = None, seconds: int = 45
+) -> tuple[Segment, ...]:
     require("base")
     return (
         engines()
         .transcriber("base")
         .transcribe(
-            SOUNDS[sound](),
+            SOUNDS[sound]()[: seconds * SAMPLE_RATE],
             TranscriptionOptions(vad=vad, language=language),
             on_segment=lambda _: None,
             on_progress=lambda _: None,
@@ -48,7 +50,8 @@ def test_no_sound_gives_words_that_are_not_flagged_without_voice_detection(
     assert [segment.text for segment in segments if not segment.flags] == []
 
 
-def test_silence_that_is_decoded_is_flagged_rather_than_dropped() -> None:
-    segments = heard("silence", vad=False, language="en")
+@pytest.mark.parametrize("sound", ["silence", "hold_tone"])
+def test_words_made_of_a_sound_that_is_decoded_are_flagged_rather_than_dropped(sound: str) -> None:
+    segments = heard(sound, vad=False, language="en", seconds=8)
     assert segments
     assert all(Flag.NO_SPEECH in segment.flags for segment in segments)
