@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functions.function import Function, make_function
+from shared.adapters.aws.clients import function_clients
 from shared.aws_platform import build_aws
 from shared.function_settings import FunctionSettings, read_function_settings
 
@@ -19,5 +20,6 @@ def open_function(name: str, settings: FunctionSettings | None = None) -> Functi
         timing=settings.timing,
         limits=settings.limits,
         webhooks=settings.webhooks,
+        clients=function_clients(),
     )
     return make_function(name, platform, settings.names, settings.log_level)

@@ -26,18 +26,21 @@ from shared.ports.platform import Limits, Platform, WebhookConfig
 
 
 def build_aws(
-    names: AwsNames, *, timing: Timing, limits: Limits, webhooks: WebhookConfig
+    names: AwsNames,
+    *,
+    timing: Timing,
+    limits: Limits,
+    webhooks: WebhookConfig,
+    clients: AwsClients | None = None,
 ) -> Platform:
     """The adapters over one set of clients; none is connected before it is used."""
-    clients, clock = AwsClients(), SystemClock()
+    clients, clock = clients or AwsClients(), SystemClock()
     secrets = SecretsManagerStore(clients, prefix=names.secret_prefix, kms_key=names.kms_key)
     return Platform(
         jobs=DynamoJobStore(clients, table=names.table),
         deliveries=DynamoDeliveryStore(clients, table=names.table),
         blobs=S3BlobStore(clients, bucket=names.bucket, kms_key=names.kms_key),
-        queue=SqsJobQueue(
-            clients, queue_url=names.queue_url, dead_letter_url=names.dead_letter_url
-        ),
+        queue=_queue(clients, names.queue_url, names.dead_letter_url),
         events=EventBridgeEventBus(clients, bus=names.event_bus),
         launcher=BatchLauncher(clients, queue=names.batch_queue, definition=names.batch_definition),
         limiter=DynamoRateLimiter(clients, table=names.table),
@@ -47,11 +50,7 @@ def build_aws(
         metrics=DynamoMetricsStore(clients, table=names.table),
         clock=clock,
         ids=UlidSource(),
-        webhook_queue=SqsJobQueue(
-            clients,
-            queue_url=names.webhook_queue_url,
-            dead_letter_url=names.webhook_dead_letter_url,
-        ),
+        webhook_queue=_queue(clients, names.webhook_queue_url, names.webhook_dead_letter_url),
         storage=S3StorageReader(
             clients,
             bucket=names.bucket,
@@ -62,3 +61,7 @@ def build_aws(
         limits=limits,
         webhooks=webhooks,
     )
+
+
+def _queue(clients: AwsClients, url: str, dead_letter_url: str) -> SqsJobQueue:
+    return SqsJobQueue(clients, queue_url=url, dead_letter_url=dead_letter_url)

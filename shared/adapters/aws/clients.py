@@ -32,6 +32,11 @@ READ_SECONDS = 10.0
 S3_READ_SECONDS = 30.0
 #: Tries in all, with full jitter between them ("standard" mode: throttling, 5xx, lost connections).
 MAX_ATTEMPTS = 4
+#: A function has 29 seconds in all, and what gives up sooner can still say so: with these a call to
+#: a service that says nothing ends after 21 seconds, waits between tries included, to S3 after 27.
+FUNCTION_READ_SECONDS = 4.0
+FUNCTION_S3_READ_SECONDS = 6.0
+FUNCTION_MAX_ATTEMPTS = 3
 
 #: The caller may not: asking again changes nothing.
 _DENIED = frozenset(
@@ -63,10 +68,12 @@ class AwsClients:
         *,
         connect_seconds: float = CONNECT_SECONDS,
         read_seconds: float = READ_SECONDS,
+        s3_read_seconds: float = S3_READ_SECONDS,
         max_attempts: int = MAX_ATTEMPTS,
     ) -> None:
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
+        self._s3_read_seconds = s3_read_seconds
         self._max_attempts = max_attempts
         self._made: dict[tuple[str, int | None], Any] = {}
         self._session: Session | None = None
@@ -89,7 +96,7 @@ class AwsClients:
             self._client(
                 "s3",
                 signature_version="s3v4",
-                read_timeout=max(self._read_seconds, S3_READ_SECONDS),
+                read_timeout=self._s3_read_seconds,
                 s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
             ),
         )
@@ -162,6 +169,15 @@ class AwsClients:
 
             self._session = boto3.Session()
         return self._session
+
+
+def function_clients() -> AwsClients:
+    """The clients of a function, which lives for seconds."""
+    return AwsClients(
+        read_seconds=FUNCTION_READ_SECONDS,
+        s3_read_seconds=FUNCTION_S3_READ_SECONDS,
+        max_attempts=FUNCTION_MAX_ATTEMPTS,
+    )
 
 
 def error_code(error: Exception) -> str:

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+import functions.open_function
 import shared.aws_platform
-from shared.adapters.aws.clients import AwsClients
+from shared.adapters.aws.clients import AwsClients, function_clients
 from shared.adapters.aws.sqs_job_queue import SqsJobQueue
 from shared.domain.job import Status
 from shared.domain.messages import JobQueued, decode
@@ -29,6 +30,7 @@ from shared.wiring import load
 from tests.support.aws_contracts import AwsAdapters
 from tests.support.batch import DEFINITION, QUEUE, batch_for_program
 from tests.support.functions_aws import FakeContext, documented, failed_ids, sqs_event
+from tests.support.stack import functions as deployed
 
 FUNCTIONS = ("api", "intake", "dispatch", "webhook", "sweep")
 
@@ -101,14 +103,20 @@ def deployment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Depl
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(shared.aws_platform, "AwsClients", lambda: _closed_with(stack))
+        monkeypatch.setattr(
+            shared.aws_platform, "AwsClients", lambda: _closed_with(stack, AwsClients())
+        )
+        monkeypatch.setattr(
+            functions.open_function,
+            "function_clients",
+            lambda: _closed_with(stack, function_clients()),
+        )
         yield Deployment(adapters=adapters, environment=environment, opened=stack)
     root.handlers[:] = handlers
     root.setLevel(level)
 
 
-def _closed_with(stack: ExitStack) -> AwsClients:
-    clients = AwsClients()
+def _closed_with(stack: ExitStack, clients: AwsClients) -> AwsClients:
     stack.callback(lambda: [client.close() for client in clients._made.values()])
     return clients
 
@@ -168,6 +176,19 @@ def test_the_schedule_counts_the_deployments_state(
     assert all(line["service"] == "test-stack" for line in lines)
     (pending,) = (line for line in lines if line.get("status") == "pending")
     assert pending["Jobs"] == [1.0]
+
+
+@pytest.mark.parametrize("service", ["batch", "dynamodb", "events", "s3", "secretsmanager", "sqs"])
+def test_a_function_gives_a_silent_service_up_while_it_can_still_say_so(
+    deployment: Deployment, service: str
+) -> None:
+    deployment.handler("sweep")
+    clients: Any = sys.modules["functions.sweep.app"]._function.platform.queue._clients
+    config = getattr(clients, service).meta.config
+    tries = config.retries["total_max_attempts"]
+    waits = sum(2**number for number in range(tries - 1))  # as the SDK draws them, at most
+    longest = tries * (config.connect_timeout + config.read_timeout) + waits
+    assert longest < min(function["Timeout"] for function in deployed().values()) - 1
 
 
 @pytest.mark.parametrize("name", ["batch_failed", "batch_runnable_after_host_loss"])
