@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from functions.dispatch.counted_once import CountedOnce
 from functions.dispatch.handle import handle
+from functions.dispatch.launches import BatchLaunches
 from functions.observability.emit import MetricsLog
 from functions.observability.metrics import DISPATCHES
 from functions.sqs_batch import work_off
 from shared.ports.platform import Platform
 
-#: What one message may take: a few calls to the table and one to Batch.
-_NEEDED_SECONDS = 5.0
+#: What a launch may take at its longest, Batch being silent: submissions are begun for 10 seconds,
+#: the last one takes 6, looking for what became of it 22; and taking the launch back.
+NEEDED_SECONDS = 45.0
 
 
 def handle_batch(
@@ -29,10 +30,13 @@ def handle_batch(
     Raises:
         InvalidRequest: not a batch of SQS records.
     """
-    counted = replace(platform, launcher=CountedOnce(platform.launcher))
+    launches = BatchLaunches(
+        platform.launcher, time_left=time_left, needed_seconds=NEEDED_SECONDS
+    )
+    launching = replace(platform, launcher=launches)
 
     def dispatch(body: str) -> None:
-        outcome = handle(counted, body)
+        outcome = handle(launching, body)
         metrics.add(DISPATCHES, dimensions={"outcome": outcome.value})
 
     return work_off(
@@ -41,5 +45,5 @@ def handle_batch(
         queue="jobs",
         metrics=metrics,
         time_left=time_left,
-        needed_seconds=_NEEDED_SECONDS,
+        needed_seconds=NEEDED_SECONDS,
     )

@@ -113,7 +113,7 @@ class FakeContext:
     """Of Lambda's context only what functions use."""
 
     aws_request_id: str = "8f507cfc-xmpl-4697-b07a-ac58fc914c95"
-    milliseconds: int = 25_000
+    milliseconds: int = 55_000
 
     def get_remaining_time_in_millis(self) -> int:
         return self.milliseconds

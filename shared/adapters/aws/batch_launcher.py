@@ -26,7 +26,7 @@ LISTING_LAG_SECONDS = 10.0
 #: Submissions at most, after how many seconds no other one is begun, and what the waits before
 #: them grow from (seconds; they double, with jitter).
 SUBMISSIONS = 4
-SUBMISSION_SECONDS = 15.0
+SUBMISSION_SECONDS = 10.0
 BACKOFF_SECONDS = 0.5
 _LONGEST_NAME = 128
 #: From this HTTP status on the fault is the service's.
@@ -91,6 +91,8 @@ class BatchLauncher:
                 if turn:
                     self._sleep(BACKOFF_SECONDS * 2**turn * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
                 started = self._find(name) if unclear else None
+                if started is None and time.monotonic() - begun > SUBMISSION_SECONDS:
+                    break
                 try:
                     started = started or self._submit(name, job_id)
                 except _Unclear:
@@ -101,8 +103,6 @@ class BatchLauncher:
                     with self._lock:
                         self._started[started] = time.monotonic()
                     return started
-                if time.monotonic() - begun > SUBMISSION_SECONDS:
-                    break
         raise Unavailable("Batch took no worker, though it was asked again and again")
 
     def stop(self, execution: str) -> None:

@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from functions.dispatch.batch import handle_batch
+from functions.dispatch.batch import NEEDED_SECONDS, handle_batch
 from functions.observability.emit import MetricsLog
-from shared.domain.errors import InvalidRequest
+from shared.adapters.aws import batch_launcher, clients
+from shared.domain.errors import InvalidRequest, Unavailable
 from shared.domain.job import Job
 from shared.domain.messages import JobQueued, encode
 from tests.support.faults import be_unavailable
 from tests.support.functions_aws import Emitted, documented, failed_ids, sqs_event
 from tests.support.platform import RecordingLauncher
+from tests.support.stack import functions as deployed
 from tests.support.world import World, open_world
 
 
@@ -98,6 +100,57 @@ def test_what_there_is_no_time_for_comes_again_untouched(world: World, metrics: 
     assert dispatch(world, messages(job), metrics, seconds=1.0) == ["m1"]
     assert world.launcher.started == []
     assert world.job(job).launches == 0
+
+
+class SlowLauncher(RecordingLauncher):
+    """Batch, being silent or throttled: an answer takes `seconds`, a launch is refused after them."""
+
+    def __init__(self, *, listing: float, launch: float) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.tries = 0
+        self._listing, self._launch = listing, launch
+
+    def start(self, *, job_id: str, attempt: int) -> str:
+        self.tries += 1
+        self.now += self._launch
+        raise Unavailable("Batch took no worker")
+
+    def active(self) -> frozenset[str]:
+        self.now += self._listing
+        return super().active()
+
+
+@pytest.mark.parametrize(("listing", "launch"), [(0.1, 38.0), (30.0, 38.0), (0.1, 0.1)])
+def test_a_slow_launcher_costs_no_job_a_launch_and_the_invocation_ends_in_time(
+    tmp_path: Any, metrics: MetricsLog, listing: float, launch: float
+) -> None:
+    timeout = float(deployed()["DispatchFunction"]["Timeout"])
+    with open_world(tmp_path, max_workers=10) as world:
+        slow = SlowLauncher(listing=listing, launch=launch)
+        world.platform = replace(world.platform, launcher=slow)
+        jobs = [world.submit() for _ in range(10)]
+        answer = handle_batch(
+            world.platform,
+            messages(*jobs),
+            metrics=metrics,
+            time_left=lambda: timeout - slow.now,
+        )
+        assert len(failed_ids(answer)) == 10
+        assert slow.now < timeout
+        assert slow.tries <= 1, "what is slow now is slow for the next record too"
+        assert {world.job(job).launches for job in jobs} == {0}
+
+
+def test_a_launch_is_begun_only_if_it_can_be_ended_and_taken_back() -> None:
+    made = clients.function_clients()
+    submission = made._connect_seconds + made._read_seconds
+    waits = sum(2**number for number in range(made._max_attempts - 1))
+    looking = batch_launcher.BACKOFF_SECONDS + made._max_attempts * submission + waits
+    last_wait = batch_launcher.BACKOFF_SECONDS * 2 ** (batch_launcher.SUBMISSIONS - 1)
+    # Either it is submitted in time, or looked for so long that it is not submitted any more.
+    longest = batch_launcher.SUBMISSION_SECONDS + max(submission + looking, last_wait + looking)
+    assert longest + 2 < NEEDED_SECONDS < deployed()["DispatchFunction"]["Timeout"]
 
 
 def test_a_duplicate_starts_nothing(
