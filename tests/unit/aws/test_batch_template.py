@@ -108,10 +108,11 @@ def test_nothing_may_connect_to_a_worker() -> None:
     assert "AWS::EC2::SecurityGroupIngress" not in kinds
 
 
-def test_the_machines_disk_is_encrypted_and_containers_can_not_have_its_credentials() -> None:
+def test_the_machines_disk_is_encrypted_and_its_metadata_ask_for_a_token() -> None:
     data = stack().properties("Machine")["LaunchTemplateData"]
     assert data["MetadataOptions"]["HttpTokens"] == "required"
     assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+    assert data["MetadataOptions"]["HttpProtocolIpv6"] == "disabled", "the rule is of IPv4"
     (disk,) = data["BlockDeviceMappings"]
     assert disk["Ebs"]["Encrypted"] is True
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -154,51 +153,6 @@ def test_the_log_is_kept_as_long_as_asked() -> None:
     log = definition()["ContainerProperties"]["LogConfiguration"]
     assert (log["LogDriver"], log["Options"]["awslogs-group"]) == ("awslogs", "<WorkerLog>")
     assert stack(LogRetentionDays="7").properties("WorkerLog")["RetentionInDays"] == "7"
-
-
-def spot_watch(folder: Path, *, notice_after: int) -> list[str]:
-    """Run the machine's watch with a metadata service and a docker that are scripted."""
-    script = stack().properties("Machine")["LaunchTemplateData"]["UserData"]
-    watch = script.split("<<'WATCH'\n")[1].split("WATCH\n")[0]
-    (folder / "watch").write_text(watch, encoding="utf-8")
-    calls = folder / "calls"
-    programs = {
-        "curl": f'echo "curl $*" >> {calls}\ncase "$*" in\n'
-        "*PUT*) echo token;;\n"
-        f'*) test "$(grep -c instance-action {calls})" -gt {notice_after};;\nesac\n',
-        "docker": f'echo "docker $*" >> {calls}\ncase "$1" in ps) echo one; echo two;; esac\n',
-        "sleep": f'echo "sleep $*" >> {calls}\n',
-    }
-    for name, text in programs.items():
-        (folder / name).write_text(f"#!/bin/sh\n{text}", encoding="utf-8")
-        (folder / name).chmod(0o755)
-    subprocess.run(
-        ["bash", folder / "watch"], env={"PATH": f"{folder}:/usr/bin:/bin"}, timeout=20, check=True,
-        capture_output=True,
-    )  # fmt: skip
-    return calls.read_text(encoding="utf-8").splitlines()
-
-
-def test_a_spot_notice_tells_every_worker_on_the_machine_to_end(tmp_path: Path) -> None:
-    calls = spot_watch(tmp_path, notice_after=2)
-    assert calls.count("sleep 5") == 2, "it goes on looking until there is a notice"
-    assert calls[-1] == "docker kill --signal TERM one two"
-    assert all("X-aws-ec2-metadata-token" in call for call in calls if call.startswith("curl"))
-
-
-def test_the_machines_script_is_a_part_that_batch_can_add_its_own_to(tmp_path: Path) -> None:
-    from email import message_from_string
-
-    data = stack().properties("Machine")["LaunchTemplateData"]["UserData"]
-    message = message_from_string(data)
-    assert message.get_content_type() == "multipart/mixed"
-    (part,) = list(message.walk())[1:]
-    assert part.get_content_type() == "text/x-shellscript"
-    script = tmp_path / "script"
-    script.write_text(str(part.get_payload()), encoding="utf-8")
-    assert script.read_text(encoding="utf-8").startswith("#!/bin/bash\n")
-    checked = subprocess.run(["bash", "-n", script], capture_output=True, check=False, timeout=10)
-    assert (checked.returncode, checked.stderr) == (0, b"")
 
 
 def test_the_template_is_no_larger_than_cloudformation_takes() -> None:
