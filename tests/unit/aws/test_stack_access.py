@@ -259,6 +259,22 @@ def test_what_all_may_do_is_bound_to_this_deployments_parts(function: str) -> No
     assert found == COMMON
 
 
+def test_what_a_key_that_was_given_up_has_encrypted_can_still_be_read() -> None:
+    """With a new deployment's word for it: the key outlives `CustomerKey`, its ARN does not."""
+    former = "arn:aws:kms:eu-west-1:123456789012:key/1"
+    given = {"CustomerKey": "false", "FormerKeyArn": former}
+    worker = Stack(
+        template=load_template(NESTED["Batch"]),
+        given=BATCH_GIVEN | {"KmsKeyArn": "", "FormerKeyArn": former},
+    ).properties("JobRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    assert stack(**given).properties("Batch")["Parameters"]["FormerKeyArn"] == former
+    for found in (worker, *(statements(role, **given) for role in ROLES.values())):
+        (use,) = [it for it in found if listed(it["Resource"]) == [former]]
+        assert use["Action"] == ["kms:Decrypt", "kms:DescribeKey"], "nothing is encrypted with it"
+        assert list(use["Condition"]["StringEquals"]) == ["kms:ViaService"]
+    assert "UseKey" not in stack(CustomerKey="false").made()
+
+
 @pytest.mark.parametrize("service", FILES)
 def test_the_functions_and_the_worker_may_do_what_the_adapters_call_and_no_more(
     service: str,
