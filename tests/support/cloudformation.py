@@ -19,6 +19,10 @@ PSEUDO = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
+    "AWS::StackId": (
+        "arn:aws:cloudformation:eu-west-1:123456789012:stack/tamlil-test/"
+        "5b6d1a70-c9d4-11f0-8b1f-0a1b2c3d4e5f"
+    ),
     "AWS::StackName": "tamlil-test",
     "AWS::URLSuffix": "amazonaws.com",
 }

@@ -105,8 +105,11 @@ ATTEMPTS: dict[str, Callable[[Caller], object]] = {
     "terminate workers": lambda call: _batch(call, "TerminateJob", arn("job", "1")),
     "publish events": lambda call: _publish(call, call.name("EventBus")),
     "publish elsewhere": lambda call: _publish(call, "default"),
-    "read secrets": lambda call: _secret(call, "tamlil-test"),
+    "read secrets": lambda call: _secret(call, call.stack.variables()["TAMLIL_AWS_SECRET_PREFIX"]),
     "read other secrets": lambda call: _secret(call, "somebody-elses"),
+    "read secrets of another stack of its name": lambda call: _secret(
+        call, f"{call.stack.variables()['TAMLIL_AWS_DEPLOYMENT']}/another"
+    ),
     "use the key directly": lambda call: call("kms").generate_data_key(
         KeyId=call.name("Key"), KeySpec="AES_256"
     ),

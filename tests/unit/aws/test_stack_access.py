@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloudformation import Stack, load_template
+from tests.support.cloudformation import PSEUDO, Stack, load_template
 from tests.support.iam import knows_resources, matching
 from tests.support.sdk_calls import FILES, actions_needed, called
 from tests.support.stack import NESTED, functions, listed, of_kind, stack, statements
@@ -129,7 +129,8 @@ _NAMES = {
     "arn:aws:batch:eu-west-1:123456789012:job-definition/<Batch.Outputs.DefinitionName>:*": (
         "Batch definition"
     ),
-    "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tamlil-test/*": "secrets",
+    "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tamlil-test/"
+    f"{PSEUDO['AWS::StackId'].rpartition('/')[2]}/*": "secrets",
 }
 
 

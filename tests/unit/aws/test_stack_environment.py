@@ -12,7 +12,7 @@ import pytest
 from shared.function_settings import read_function_settings
 from shared.settings import Settings
 from shared.settings_aws import AwsSettings
-from tests.support.cloudformation import Stack, load_template
+from tests.support.cloudformation import PSEUDO, Stack, load_template
 from tests.support.stack import NESTED, environment, functions, template
 
 #: With every parameter that adds a variable.
@@ -67,7 +67,9 @@ def test_a_function_reads_its_settings_from_it(
     assert quick.names == names.names()
     assert quick.limits.max_workers == settings.max_workers == 4
     assert quick.limits.models == settings.model_policy
-    assert names.deployment == names.secret_prefix == "tamlil-test"
+    assert names.deployment == "tamlil-test"
+    own_id = PSEUDO["AWS::StackId"].rpartition("/")[2]
+    assert names.secret_prefix == f"tamlil-test/{own_id}", "another stack of this name has another"
 
 
 @each
