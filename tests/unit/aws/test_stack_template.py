@@ -73,6 +73,15 @@ def test_defaults_that_are_said_twice_are_the_same() -> None:
             assert str(mine[value["Ref"]]["Default"]) == str(nested[name]["Default"]), name
 
 
+def test_whoever_deploys_can_say_all_of_the_workers_but_what_the_image_is_made_for() -> None:
+    edited = {"ImageType", "JobGpus", "VpcCidr"}  # in batch.yaml itself, by who knows why
+    parameters = template()["Resources"]["Batch"]["Properties"]["Parameters"]
+    assert set(load_template(NESTED["Batch"])["Parameters"]) - set(parameters) == edited
+    asked = {"ZoneCount": "2", "JobVcpus": "8", "MachineImageId": "ami-0123456789abcdef0"}
+    passed = stack(**asked).properties("Batch")["Parameters"]
+    assert {name: passed[name] for name in asked} == asked
+
+
 def test_workers_of_ones_own_replace_the_whole_batch_part() -> None:
     queue = "arn:aws:batch:eu-west-1:123456789012:job-queue/mine"
     own = stack(ExistingBatchQueue=queue, ExistingBatchDefinition="mine:3")
