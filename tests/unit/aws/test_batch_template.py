@@ -134,6 +134,16 @@ def test_a_worker_may_do_what_it_does_and_no_more() -> None:
             assert name.startswith(("tamlil-", "jobs")), "a resource of this deployment"
 
 
+def test_another_revision_has_batch_take_the_newest_machine_image() -> None:
+    """Batch looks for it in an infrastructure update, as another launch template is one."""
+    revisions = [stack(MachinesRevision=it).properties("Machine") for it in ("1", "2026-11-25")]
+    assert revisions[0] != revisions[1]
+    for name in ("SpotMachines", "OnDemandMachines"):
+        resources = stack().properties(name)["ComputeResources"]
+        assert resources["UpdateToLatestImageVersion"] is True
+        assert resources["LaunchTemplate"]["Version"] == "<Machine.LatestVersionNumber>"
+
+
 def test_other_buckets_may_be_read_only() -> None:
     other = statements("JobRole", stack(ReadBuckets="calls,archive"))["OtherBuckets"]
     assert other["Resource"] == ["arn:aws:s3:::calls/*", "arn:aws:s3:::archive/*"]
