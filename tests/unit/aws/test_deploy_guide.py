@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,13 @@ def test_every_command_is_one_that_a_shell_can_read(block: str) -> None:
         ["bash", "-n"], input=block, capture_output=True, text=True, check=False, timeout=20
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_no_command_changes_a_parameter_that_the_next_deployment_changes_back(page: Path) -> None:
+    """`sam deploy` takes what ``--guided`` has written into samconfig.toml, which is all of them."""
+    blocks = re.findall(r"^```\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    assert [block for block in blocks if "--parameter-overrides" in block] == []
 
 
 def test_every_output_that_is_read_is_one_of_the_stack() -> None:
