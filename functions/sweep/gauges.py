@@ -31,8 +31,7 @@ def count_state(platform: Platform, metrics: MetricsLog) -> None:
     def next_job() -> None:
         now = platform.clock.now()
         first = platform.jobs.pending(now=now, limit=1)
-        wait = max(0.0, now - first[0].created_at) if first else 0.0
-        metrics.add(NEXT_JOB_WAIT, wait)
+        metrics.add(NEXT_JOB_WAIT, first[0].waited(now) if first else 0.0)
 
     def workers() -> None:
         metrics.add(ACTIVE_WORKERS, float(len(platform.launcher.active())))

@@ -149,6 +149,8 @@ class Job:
     - failures: attempts that failed, counted against `max_attempts`
     - launches: workers started for this job since it was last claimed
     - not_before: a claim before this time is refused (back-off)
+    - queued_at: from when on a worker could have claimed it, the last time that it came to wait for
+      one; None in records from before it was kept
     - redispatch_at: when the sweep sends the queue message again
     - outbox: events written with the status and not yet known to be published
     - saved: what attempts have finished of the transcript, for the next attempt and for readers
@@ -180,6 +182,7 @@ class Job:
     execution: str | None = None
     lease_expires_at: float | None = None
     not_before: float | None = None
+    queued_at: float | None = None
     redispatch_at: float | None = None
     upload_expires_at: float | None = None
     expires_at: float | None = None
@@ -199,6 +202,10 @@ class Job:
     def finished(self) -> bool:
         """Whether the status will never change again."""
         return self.status in FINISHED
+
+    def waited(self, now: float) -> float:
+        """Seconds for which it has waited for a worker by now, while it is pending."""
+        return max(0.0, now - (self.created_at if self.queued_at is None else self.queued_at))
 
 
 def unique_key(kind: str, tenant: str, value: str) -> str:

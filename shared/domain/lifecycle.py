@@ -256,6 +256,7 @@ def _moved(
 
 
 def _queued(job: Job, *, now: float, timing: Timing) -> Job:
+    claimable = max(now, job.not_before or 0.0)
     return _woken(
         replace(
             job,
@@ -264,7 +265,8 @@ def _queued(job: Job, *, now: float, timing: Timing) -> Job:
             worker=None,
             execution=None,
             lease_expires_at=None,
-            redispatch_at=max(now, job.not_before or 0.0) + timing.redispatch_seconds,
+            queued_at=claimable,
+            redispatch_at=claimable + timing.redispatch_seconds,
         )
     )
 

@@ -84,6 +84,7 @@ def make_full_job(job_id: str = "job_full") -> Job:
         execution="e",
         lease_expires_at=NOW + 1.1,
         not_before=NOW + 2.2,
+        queued_at=NOW + 3.25,
         redispatch_at=NOW + 3.3,
         upload_expires_at=NOW + 4.4,
         expires_at=NOW + 5.5,

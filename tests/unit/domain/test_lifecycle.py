@@ -84,6 +84,32 @@ def test_an_arrived_upload_is_queued() -> None:
     assert (job.status, job.source.size_bytes, job.upload_expires_at) == (Status.PENDING, 7, None)
 
 
+def test_a_job_waits_for_a_worker_from_when_it_can_be_claimed() -> None:
+    awaiting = make_job(status=Status.AWAITING_UPLOAD, upload_expires_at=NOW + 100)
+    source = awaiting.source
+    held = processing()
+    waiting = {
+        "submitted": (pending(), 0),
+        "uploaded": (lifecycle.uploaded(awaiting, now=NOW + 50, source=source, timing=TIMING), 50),
+        "released": (lifecycle.released(held, attempt=1, now=NOW + 50, timing=TIMING), 50),
+        "failed": (
+            lifecycle.attempt_failed(held, attempt=1, error=OURS, now=NOW + 50, timing=TIMING),
+            50 + TIMING.retry_backoff_seconds,
+        ),
+        "lost": (
+            lifecycle.lease_lost(held, now=NOW + 50, timing=TIMING),
+            50 + TIMING.retry_backoff_seconds,
+        ),
+    }
+    for how, (job, since) in waiting.items():
+        assert job.waited(NOW + 100) == 100 - since, how
+
+
+def test_a_record_from_before_that_was_kept_has_waited_since_it_was_made() -> None:
+    assert make_job(queued_at=None).waited(NOW + 100) == 100
+    assert make_job().waited(NOW - 1) == 0, "clocks of two machines may differ"
+
+
 def test_every_claim_raises_the_attempt_and_starts_a_lease() -> None:
     first = processing()
     again = processing(lifecycle.released(first, attempt=1, now=NOW + 2, timing=TIMING))

@@ -12,7 +12,8 @@ from functions.sweep.tasks import handle_event
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import InvalidRequest, Unavailable
 from shared.domain.events import EventType
-from shared.domain.job import Status
+from shared.domain.job import JobError, Status
+from shared.services.work_on_job import fail_attempt
 from tests.support.faults import be_unavailable
 from tests.support.functions_aws import Emitted, documented, told
 from tests.support.world import HOOK_URL, World
@@ -127,6 +128,18 @@ def test_the_state_is_counted(
     for queue in ("jobs", "webhooks"):
         assert len(found.of("QueueDepth", queue=queue)) == 1
         assert found.of("DeadLetters", queue=queue) == [0.0]
+
+
+def test_a_job_that_waits_for_another_attempt_has_not_waited_since_it_was_made(
+    world: World, metrics: MetricsLog, emitted: Callable[[], Emitted]
+) -> None:
+    """Else a job of hours whose worker is taken away pages at once."""
+    job = world.processing()
+    world.clock.advance(7200)
+    fail_attempt(world.platform, job, JobError(code="x", detail="y", retryable=True))
+    world.clock.advance(world.platform.timing.retry_backoff_seconds + 7)
+    run(world, metrics, "schedule")
+    assert emitted().of("NextJobWait") == [7.0]
 
 
 def test_a_poison_message_shows_as_a_dead_letter(
