@@ -22,12 +22,16 @@ def send_due(platform: Platform, *, time_left: Callable[[], float], stop_at: flo
     """Send a message for each due delivery; returns how many were sent.
 
     A delivery that is told twice is attempted once: the first deliverer locks it. While more
-    messages wait than a round may send, nothing is added.
+    messages could be taken than a round may send, nothing is added; retries that are still delayed
+    don't count, else one tenant's would hold up all others'.
 
     Raises:
         Unavailable: the store or the queue did not answer.
     """
-    if platform.webhook_queue is None or platform.webhook_queue.depth().waiting >= MOST:
+    if platform.webhook_queue is None:
+        return 0
+    depth = platform.webhook_queue.depth()
+    if depth.waiting - depth.delayed >= MOST:
         return 0
     sent = 0
     for delivery in _in_turn(_by_tenant(platform)):

@@ -24,6 +24,7 @@ class Received:
 class QueueDepth:
     """How many messages wait, are in hand, and lie in the dead-letter queue.
 
+    `delayed` of those that wait were sent with a delay that is not over: nobody could take them.
     `oldest_seconds` is the age of the oldest waiting message, 0.0 when none waits, None where the
     queue can't say (SQS tells only CloudWatch). Counts may lag behind by a minute.
     """
@@ -31,6 +32,7 @@ class QueueDepth:
     waiting: int
     in_flight: int
     dead: int
+    delayed: int = 0
     oldest_seconds: float | None = 0.0
 
 

@@ -73,6 +73,21 @@ def test_a_delayed_message_becomes_visible_after_its_delay(
     assert bodies(queue) == ["later"]
 
 
+def test_the_depth_tells_delayed_messages_from_those_that_can_be_taken(
+    platform: Adapters, queue: JobQueue
+) -> None:
+    queue.send("now")
+    queue.send("later", delay_seconds=2)
+    depth = queue.depth()
+    assert (depth.waiting, depth.delayed) == (2, 1)
+    queue.receive()
+    depth = queue.depth()
+    assert (depth.waiting, depth.delayed, depth.in_flight) == (1, 1, 1)
+    platform.pass_time(2)
+    depth = queue.depth()
+    assert (depth.waiting, depth.delayed) == (1, 0)
+
+
 def test_a_message_in_hand_is_hidden_until_its_visibility_ends(
     platform: Adapters, queue: JobQueue
 ) -> None:

@@ -101,11 +101,12 @@ class SqsJobQueue:
 
         (It is CloudWatch's metric ApproximateAgeOfOldestMessage, on the dashboard.)
         """
-        waiting, in_flight = self._counts(self._url)
+        visible, delayed, in_flight = self._counts(self._url)
         return QueueDepth(
-            waiting=waiting,
+            waiting=visible + delayed,
             in_flight=in_flight,
             dead=sum(self._counts(self._dead_url)),
+            delayed=delayed,
             oldest_seconds=None,
         )
 
@@ -169,8 +170,8 @@ class SqsJobQueue:
     def _receive_dead(self) -> Sequence[MessageTypeDef]:
         return self._receive(self._dead_url, _BATCH, _HOLD_SECONDS, wait=_WAIT_SECONDS)
 
-    def _counts(self, url: str) -> tuple[int, int]:
-        """How many wait, delayed ones too, and how many are in hand."""
+    def _counts(self, url: str) -> tuple[int, int, int]:
+        """How many could be taken, how many are delayed, and how many are in hand."""
         with translated("the queue"):
             counts = self._sqs.get_queue_attributes(
                 QueueUrl=url,
@@ -180,9 +181,11 @@ class SqsJobQueue:
                     "ApproximateNumberOfMessagesNotVisible",
                 ],
             )["Attributes"]
-        waiting = counts["ApproximateNumberOfMessages"]
-        delayed = counts["ApproximateNumberOfMessagesDelayed"]
-        return int(waiting) + int(delayed), int(counts["ApproximateNumberOfMessagesNotVisible"])
+        return (
+            int(counts["ApproximateNumberOfMessages"]),
+            int(counts["ApproximateNumberOfMessagesDelayed"]),
+            int(counts["ApproximateNumberOfMessagesNotVisible"]),
+        )
 
     @property
     def _sqs(self) -> SQSClient:

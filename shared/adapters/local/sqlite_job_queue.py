@@ -100,15 +100,18 @@ class SqliteJobQueue:
             SELECT count(*) FILTER (WHERE dead_at IS NULL AND NOT ({in_flight})),
                 count(*) FILTER (WHERE dead_at IS NULL AND {in_flight}),
                 count(*) FILTER (WHERE dead_at IS NOT NULL),
+                count(*) FILTER (WHERE dead_at IS NULL AND receipt IS NULL AND visible_at > :now),
                 min(sent_at) FILTER (WHERE dead_at IS NULL AND NOT ({in_flight}))
             FROM messages WHERE queue = :queue
         """  # noqa: S608
         row: Any
         with self.database.read() as connection:
             row = connection.execute(sql, {"now": now, "queue": self.name}).fetchone()
-        waiting, taken, dead, oldest = row
+        waiting, taken, dead, delayed, oldest = row
         age = 0.0 if oldest is None else max(0.0, now - oldest)
-        return QueueDepth(waiting=waiting, in_flight=taken, dead=dead, oldest_seconds=age)
+        return QueueDepth(
+            waiting=waiting, in_flight=taken, dead=dead, delayed=delayed, oldest_seconds=age
+        )
 
     def dead_letters(self, *, limit: int = 50) -> Sequence[Received]:
         """Dead letters by the time they were sent. None is taken, so their receipt is empty."""

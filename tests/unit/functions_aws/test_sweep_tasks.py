@@ -98,6 +98,17 @@ def test_while_many_messages_wait_none_is_added(world: World) -> None:
     assert send_due(world.platform, time_left=lambda: DEADLINE, stop_at=10.0) == 0
 
 
+def test_one_tenants_retries_that_are_delayed_hold_up_nobody(world: World) -> None:
+    delivery = add_delivery(world, 1)
+    world.clock.advance(GRACE_SECONDS)
+    queue = world.platform.webhook_queue
+    assert queue is not None
+    for _ in range(500):
+        queue.send("a retry of somebody else's", delay_seconds=900)
+    assert send_due(world.platform, time_left=lambda: DEADLINE, stop_at=10.0) == 1
+    assert told(world) == [delivery]
+
+
 def test_sending_stops_in_time(world: World) -> None:
     add_delivery(world, 1)
     world.clock.advance(GRACE_SECONDS)
