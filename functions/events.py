@@ -29,11 +29,12 @@ _SCHEDULERS = frozenset({"tamlil.schedule", "aws.scheduler", "aws.events"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectCreated:
-    """An object has come into the bucket, by whatever kind of write. Size in bytes."""
+    """An object has come into the bucket, by whatever kind of write.
 
-    bucket: str
+    `version` is the one that came, as the blob store names it; None where the event names none.
+    """
+
     key: str
-    size_bytes: int
     version: str | None
     reason: str
 
@@ -107,15 +108,13 @@ def read_webhook_message(body: str) -> JobEvent | DeliveryDue:
 
 
 def _object_created(detail: Mapping[str, Any]) -> ObjectCreated:
+    from shared.adapters.aws.s3_versions import version_of
+
     found = _mapping(detail.get("object"), "detail.object")
-    size = found.get("size", 0)
-    if isinstance(size, bool) or not isinstance(size, int):
-        raise _invalid("detail.object.size is no whole number")
+    names = {"VersionId": found.get("version-id"), "ETag": found.get("etag")}
     return ObjectCreated(
-        bucket=_text(_mapping(detail.get("bucket"), "detail.bucket"), "name"),
         key=_text(found, "key"),
-        size_bytes=size,
-        version=found.get("version-id"),
+        version=version_of(names) if any(names.values()) else None,
         reason=str(detail.get("reason", "")),
     )
 

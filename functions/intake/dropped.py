@@ -1,7 +1,8 @@
 """From the news that an object was created in the bucket to its job.
 
 Nobody waits for an answer, so a refusal is told as a failed job, once for each version of the
-object. News of an object that is gone again, or is none of a caller's, comes to nothing.
+object. Each version that was dropped under a key is a job of its own, whatever came over it since.
+News of one that is gone again, or of an object that is none of a caller's, comes to nothing.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def take_object(platform: Platform, created: ObjectCreated) -> Taken:
         if tenant is None:
             continue
         try:
-            info = platform.blobs.stat(key)
+            info = platform.blobs.stat(key, version=created.version)
         except (NotFound, InvalidRequest):  # the latter: no key that the store would ever hold
             continue
         return _take(platform, info, tenant)

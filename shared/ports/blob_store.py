@@ -109,11 +109,11 @@ class BlobStore(Protocol):
         """
         ...
 
-    def stat(self, key: str) -> BlobInfo:
-        """Size and version.
+    def stat(self, key: str, *, version: str | None = None) -> BlobInfo:
+        """Size and version; of `version` when that is named.
 
         Raises:
-            NotFound: there is none.
+            NotFound: there is none, or none (any more) of this version.
         """
         ...
 

@@ -172,6 +172,19 @@ def test_stream_gives_the_version_that_is_named_or_nothing(store: BlobStore) -> 
     assert b"".join(store.stream("a", version=new.version)) == b"new"
 
 
+def test_stat_tells_of_the_version_that_is_named_or_of_none(store: BlobStore) -> None:
+    old = store.put("a", [b"old"])
+    assert store.stat("a", version=old.version) == old
+    new = store.put("a", [b"newer"])
+    with suppress(NotFound):
+        assert store.stat("a", version=old.version) == old
+    assert store.stat("a", version=new.version) == new
+    store.delete("a")
+    for version in (old.version, new.version):
+        with pytest.raises(NotFound):
+            store.stat("a", version=version)
+
+
 def test_an_absent_object_is_not_found(store: BlobStore) -> None:
     store.put("a/b", [b"x"])
     for key in ("a", "a/b/c", "a/c", "b"):

@@ -20,7 +20,7 @@ from shared.adapters.aws.s3_erasing import ObjectEraser
 from shared.adapters.aws.s3_errors import reading
 from shared.adapters.aws.s3_reading import ObjectReader
 from shared.adapters.aws.s3_signing import PARTS_ABOVE_BYTES, UrlSigner, encryption
-from shared.adapters.aws.s3_versions import version_of
+from shared.adapters.aws.s3_versions import Pin, pin, version_of
 from shared.adapters.aws.s3_writing import MARK, PART_BYTES, ObjectWriter, Present
 from shared.domain.blob_keys import check_key
 from shared.domain.errors import Conflict, NotFound, VersionConflict
@@ -88,10 +88,14 @@ class S3BlobStore:
         """The object in chunks; a connection that breaks is taken up where it broke."""
         return self._stream(check_key(key), chunk_bytes, version)
 
-    def stat(self, key: str) -> BlobInfo:
+    def stat(self, key: str, *, version: str | None = None) -> BlobInfo:
         """Size, version, content type and metadata."""
-        with reading(check_key(key)):
-            head = self._s3.head_object(Bucket=self._bucket, Key=key)
+        pinned: Pin = {} if version is None else pin(version)
+        try:
+            with reading(check_key(key)):
+                head = self._s3.head_object(Bucket=self._bucket, Key=key, **pinned)
+        except VersionConflict as exc:
+            raise NotFound(exc.detail) from exc
         return BlobInfo(
             key=key,
             size_bytes=head["ContentLength"],

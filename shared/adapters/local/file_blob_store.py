@@ -83,10 +83,13 @@ class FileBlobStore:
         """The object in chunks; a replacement meanwhile does not reach an open stream."""
         return self._stream(key, self._file(key), chunk_bytes, version)
 
-    def stat(self, key: str) -> BlobInfo:
+    def stat(self, key: str, *, version: str | None = None) -> BlobInfo:
         """Size, version and content type."""
         with opened(key, self._file(key)) as (_, layout):
-            return _info(key, layout)
+            info = _info(key, layout)
+        if version not in (None, info.version):
+            raise NotFound(f"object {key!r} is no longer of the version that was named")
+        return info
 
     def exists(self, key: str) -> bool:
         """Whether the key holds an object."""

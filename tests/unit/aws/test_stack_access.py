@@ -58,6 +58,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "s3:DeleteObject": {"uploads", "marks"},
         "s3:DeleteObjectVersion": {"uploads", "marks"},
         "s3:GetObject": {"tenants"},
+        "s3:GetObjectVersion": {"tenants"},
         "s3:ListBucket": {"bucket"},
         "s3:ListBucketMultipartUploads": {"bucket"},
         "s3:ListBucketVersions": {"bucket"},

@@ -24,6 +24,7 @@ from shared.adapters.aws.sqs_job_queue import SqsJobQueue
 from shared.domain.job import Status
 from shared.domain.messages import JobQueued, decode
 from shared.ports.platform import Platform
+from shared.services.cancel_job import purge_job
 from shared.services.manage_keys import create_key
 from shared.settings import Settings
 from shared.wiring import load
@@ -52,6 +53,15 @@ class Deployment:
             self.opened.callback(asyncio.set_event_loop, None)
             self.opened.callback(module._api.close)
         return lambda event: module.handler(event, FakeContext())
+
+    def dropped(self, key: str, content: bytes, **more: Any) -> dict[str, Any]:
+        """Put an object into the bucket; returns the bucket's news of it."""
+        put = self.adapters.clients.s3.put_object(
+            Bucket=self.adapters.name, Key=key, Body=content, **more
+        )
+        event = documented("intake/dropped")
+        event["detail"]["object"] |= {"key": key, "version-id": put["VersionId"]}
+        return event
 
     def queue(self, name: str) -> SqsJobQueue:
         return SqsJobQueue(
@@ -150,20 +160,41 @@ def test_a_dropped_object_is_taken_with_the_options_of_its_metadata(
     deployment: Deployment, platform: Platform
 ) -> None:
     key = "tenants/acme/inbox/calls/שיחה + 42.mp3"
-    deployment.adapters.clients.s3.put_object(
-        Bucket=deployment.adapters.name,
-        Key=key,
-        Body=b"RIFF",
+    event = deployment.dropped(
+        key,
+        b"RIFF",
         ContentType="audio/mpeg",
         Metadata={"Tamlil-Language": "he", "tamlil": '{"diarize": true}'},
     )
     handler = deployment.handler("intake")
     for _ in range(2):
-        handler(documented("intake/dropped"))
+        handler(event)
     (body,) = deployment.bodies()
     job = platform.jobs.get(decode(JobQueued, body).job_id)
     assert (job.options.language, job.options.diarize) == ("he", True)
     assert (job.source.key, job.tenant) == (key, "acme")
+
+
+def test_two_drops_under_one_name_are_two_jobs_each_of_its_own_version(
+    deployment: Deployment, platform: Platform
+) -> None:
+    """Told when both lie there already, the second first, as EventBridge may."""
+    key = "tenants/acme/inbox/call.mp3"
+    events = [deployment.dropped(key, content) for content in (b"first", b"the second")]
+    handler = deployment.handler("intake")
+    for event in reversed(events):
+        handler(event)
+    jobs = [platform.jobs.get(decode(JobQueued, body).job_id) for body in deployment.bodies()]
+    taken = {job.source.size_bytes: job for job in jobs}
+    assert set(taken) == {len(b"first"), len(b"the second")}
+    for job in jobs:
+        assert job.source.version is not None
+        read = platform.blobs.stream(key, version=job.source.version)
+        assert len(b"".join(read)) == job.source.size_bytes
+    purge_job(platform, tenant="acme", job_id=taken[5].id)
+    assert platform.blobs.stat(key).size_bytes == 10, "a job erases its own audio only"
+    purge_job(platform, tenant="acme", job_id=taken[10].id)
+    assert not platform.blobs.exists(key)
 
 
 def test_the_schedule_counts_the_deployments_state(

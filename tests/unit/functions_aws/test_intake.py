@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.header import Header
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
 from functions.intake.dropped import handle_event
 from functions.observability.emit import MetricsLog
-from shared.domain.errors import InvalidRequest, Unavailable
+from shared.domain.errors import InvalidRequest, NotFound, Unavailable
 from shared.domain.events import EventType
 from shared.domain.job import Job, PayloadMode, Status
 from shared.ports.blob_store import BlobInfo, BlobStore
@@ -27,13 +29,17 @@ KEY = "tenants/acme/inbox/calls/שיחה + 42.mp3"
 
 @dataclass
 class Described:
-    """The store of a folder keeps no metadata, a bucket does: this adds it to what `stat` says."""
+    """The store of a folder keeps no metadata, a bucket does: this adds it to what `stat` says.
+
+    It also takes the folder's versions for those of a bucket.
+    """
 
     blobs: BlobStore
     metadata: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def stat(self, key: str) -> BlobInfo:
-        return replace(self.blobs.stat(key), metadata=self.metadata.get(key, {}))
+    def stat(self, key: str, *, version: str | None = None) -> BlobInfo:
+        info = self.blobs.stat(key, version=version and version.removeprefix("id:"))
+        return replace(info, metadata=self.metadata.get(key, {}))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.blobs, name)
@@ -56,10 +62,19 @@ class Bucket:
         self.described.metadata[key] = said
         self.world.deployment.platform.blobs.put(key, [content], content_type="audio/mpeg")
 
-    def tell(self, key: str = KEY, *, name: str = "intake/dropped") -> None:
+    def tell(
+        self, key: str = KEY, *, name: str = "intake/dropped", version: str | None = None
+    ) -> None:
         event = documented(name)
-        event["detail"]["object"]["key"] = key
+        event["detail"]["object"] |= {"key": key, "version-id": version or self.version(key)}
         handle_event(self.platform, event, metrics=self.metrics)
+
+    def version(self, key: str = KEY) -> str:
+        """Of the object that lies under this key, or under what it encodes."""
+        for name in (key, unquote_plus(key)):
+            with suppress(NotFound, InvalidRequest):
+                return self.world.deployment.platform.blobs.stat(name).version
+        return "gone"
 
     def take(self, key: str = KEY, *, content: bytes = b"RIFF", **metadata: str) -> Job:
         self.put(key, content=content, **metadata)
@@ -116,6 +131,21 @@ def test_a_new_version_is_a_new_job(bucket: Bucket) -> None:
     first = bucket.take()
     assert bucket.take(content=b"other").id != first.id
     assert len(bucket.jobs()) == 2
+
+
+def test_a_version_that_is_gone_is_not_taken_for_the_one_that_came_over_it(
+    bucket: Bucket, emitted: Callable[[], Emitted]
+) -> None:
+    """Else two drops in a row, told late, would be one job of the second and none of the first."""
+    bucket.put(content=b"first")
+    gone = bucket.version()
+    bucket.put(content=b"second")
+    bucket.tell(version=gone)
+    assert bucket.jobs() == ()
+    assert emitted().of("Objects", outcome="ignored") == [1.0]
+    bucket.tell()
+    (job,) = bucket.jobs()
+    assert job.source.size_bytes == len(b"second")
 
 
 def test_a_large_file_finishes_as_a_multipart_upload(bucket: Bucket) -> None:
