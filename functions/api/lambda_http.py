@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from fastapi import FastAPI
 from mangum import Mangum
 
+from functions.api.middleware.request_context import request_id
 from functions.observability.emit import MetricsLog
 from functions.observability.logs import in_hand
 from functions.observability.metrics import API_LATENCY, API_REQUESTS
@@ -41,11 +42,11 @@ class LambdaApi:
             InvalidRequest: not an event of an HTTP API in payload version 2.0.
         """
         request = prepared(event)
-        request_id = request["headers"]["x-request-id"]
+        named = request["headers"]["x-request-id"]
         asyncio.set_event_loop(self._loop)
         started = time.perf_counter()
-        with in_hand(request_id=request_id):
-            answer = carried(self._mangum(request, context), request_id)
+        with in_hand(request_id=named):
+            answer = carried(self._mangum(request, context), named)
         self._count(request, answer["statusCode"], time.perf_counter() - started)
         return answer
 
@@ -62,7 +63,8 @@ class LambdaApi:
 def prepared(event: Mapping[str, Any]) -> dict[str, Any]:
     """The event as the application is to see it: without the stage's name, with a request id.
 
-    The id is the caller's, else API Gateway's, which its access log names too.
+    The id is the caller's if it is harmless, else API Gateway's, which its access log names too:
+    the one that the application takes over, so that all that is told of a request names one.
 
     Raises:
         InvalidRequest: not an event of an HTTP API in payload version 2.0.
@@ -72,7 +74,8 @@ def prepared(event: Mapping[str, Any]) -> dict[str, Any]:
         msg = "not a request of an HTTP API with payload version 2.0"
         raise InvalidRequest(msg, code="invalid_message")
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    headers.setdefault("x-request-id", str(context.get("requestId", "")))
+    own = str(context.get("requestId", ""))
+    headers["x-request-id"] = request_id(headers.get("x-request-id", ""), own)
     path = _without_stage(str(context["http"]["path"]), str(context.get("stage", _DEFAULT_STAGE)))
     http = {**context["http"], "path": path}
     return {
@@ -91,8 +94,11 @@ def _without_stage(path: str, stage: str) -> str:
     return path.removeprefix(prefix) or "/"
 
 
-def carried(answer: dict[str, Any], request_id: str) -> dict[str, Any]:
-    """The answer, or a problem in its place when Lambda would not carry it and answer 502."""
+def carried(answer: dict[str, Any], named: str) -> dict[str, Any]:
+    """The answer, or a problem in its place when Lambda would not carry it and answer 502.
+
+    `named` is the request's id.
+    """
     body = str(answer.get("body") or "")
     if len(body) <= _SURELY_SMALL or _size(answer) <= _MOST_BYTES:
         return answer
@@ -103,7 +109,7 @@ def carried(answer: dict[str, Any], request_id: str) -> dict[str, Any]:
         "detail": "the answer is larger than the 6 MB that AWS Lambda carries; ask for less,"
         " with a smaller limit",
         "code": "answer_too_large",
-        "request_id": request_id,
+        "request_id": named,
     }
     kept = {name: answer["headers"][name] for name in _KEPT & answer["headers"].keys()}
     return {

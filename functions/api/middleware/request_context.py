@@ -16,8 +16,13 @@ from shared.ports.rate_limiter import RateDecision, RateRule
 
 _log = logging.getLogger(__name__)
 
-#: A caller's own request id is taken over when it is harmless in logs and headers.
 _SANE_ID = re.compile(r"[A-Za-z0-9._:=-]{1,128}")
+
+
+def request_id(*given: str) -> str:
+    """The first of the given ids that is harmless in logs and headers, else a new one."""
+    sane = (name for name in given if _SANE_ID.fullmatch(name))
+    return next(sane, None) or f"req_{uuid.uuid4().hex}"
 
 
 class RequestContext:
@@ -41,7 +46,7 @@ class RequestContext:
         as_get = method == "HEAD" and not self._own_head
         inner = dict(scope, method="GET" if as_get else method)
         state = inner["state"] = dict(scope.get("state") or {})
-        state["request_id"] = _request_id(Headers(scope=scope))
+        state["request_id"] = request_id(Headers(scope=scope).get("x-request-id", ""))
         state["as_head"] = as_get  # an answer without an end has to know
         status = 0
         started = time.perf_counter()
@@ -72,11 +77,6 @@ class RequestContext:
             headers["RateLimit-Limit"] = str(rule.burst)
             headers["RateLimit-Remaining"] = str(max(0, rate.remaining))
             headers["RateLimit-Reset"] = str(math.ceil(rate.reset_after))
-
-
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _SANE_ID.fullmatch(given) else f"req_{uuid.uuid4().hex}"
 
 
 def _log_request(method: str, scope: Scope, status: int, seconds: float) -> None:

@@ -143,6 +143,19 @@ def test_the_request_id_is_the_gateways_unless_the_caller_has_one(gateway: Gatew
     assert body(refused)["request_id"] == "BJKvgjX4liAEPYg="
 
 
+@pytest.mark.parametrize("given", ["two words", "", "x" * 200, "a,b", 'quoted"'])
+def test_a_request_has_one_id_also_when_the_callers_is_not_taken(
+    gateway: Gateway, given: str
+) -> None:
+    """What answers it, what is logged of it, and the gateway's access log name the same."""
+    refused = gateway.get("/api/v1/jobs/job_absent", **{"x-request-id": given})
+    assert refused["headers"]["x-request-id"] == "BJKvgjX4liAEPYg="
+    assert body(refused)["request_id"] == "BJKvgjX4liAEPYg="
+    event = documented("api/get_health")
+    event["headers"]["x-request-id"] = given
+    assert prepared(event)["headers"]["x-request-id"] == "BJKvgjX4liAEPYg="
+
+
 def test_without_a_key_nothing_but_health_is_open(gateway: Gateway) -> None:
     event = documented("api/submit_url")
     del event["headers"]["x-api-key"]
