@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ class WebhookBatch:
         self._platform = platform
         self._metrics = metrics
         self._client = client
+        self._making = threading.Lock()
 
     def handle(self, event: Mapping[str, Any], *, time_left: Callable[[], float]) -> dict[str, Any]:
         """Work off a batch, all records at once; returns which are to come again.
@@ -70,11 +72,9 @@ class WebhookBatch:
         return delivery.wake_at is not None and delivery.wake_at <= self._platform.clock.now()
 
     def _attempt(self, delivery_id: str) -> None:
-        from functions.webhook.handle import handle_delivery, webhook_client
+        from functions.webhook.handle import handle_delivery
 
-        if self._client is None:
-            self._client = webhook_client(self._platform.webhooks)
-        delivery = handle_delivery(self._platform, delivery_id, client=self._client)
+        delivery = handle_delivery(self._platform, delivery_id, client=self._http())
         if delivery is None:
             return
         pending = delivery.status is DeliveryStatus.PENDING
@@ -83,3 +83,12 @@ class WebhookBatch:
         if delivery.attempts:
             self._metrics.add(WEBHOOK_LATENCY, delivery.attempts[-1].duration_seconds)
         send_delivery(self._platform, delivery)
+
+    def _http(self) -> httpx.Client:
+        """One client for all records of a batch, which come from threads of their own."""
+        with self._making:
+            if self._client is None:
+                from functions.webhook.handle import webhook_client
+
+                self._client = webhook_client(self._platform.webhooks)
+            return self._client

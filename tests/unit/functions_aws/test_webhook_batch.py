@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import httpx
 import pytest
 
 from functions.observability.emit import MetricsLog
+from functions.webhook import handle
 from functions.webhook.batch import WebhookBatch
 from shared.domain.deliveries import DeliveryStatus
 from shared.domain.messages import DeliveryDue, JobEvent, encode
@@ -151,6 +153,25 @@ def test_one_hanging_receiver_holds_up_no_other_of_its_batch(
         return httpx.Response(200)
 
     assert work_off(world, metrics, meet, *map(job_event_body, events)) == []
+
+
+def test_a_batch_makes_one_client_however_many_threads_want_one(
+    world: World, metrics: MetricsLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[httpx.Client] = []
+
+    def make(_: object) -> httpx.Client:
+        made.append(httpx.Client(transport=httpx.MockTransport(accept)))
+        time.sleep(0.1)  # the others come meanwhile
+        return made[-1]
+
+    monkeypatch.setattr(handle, "webhook_client", make)
+    events = [completed(world) for _ in range(5)]
+    batch = WebhookBatch(world.platform, metrics=metrics)
+    answer = batch.handle(sqs_event(*map(job_event_body, events)), time_left=lambda: FOREVER)
+    for client in made:
+        client.close()
+    assert (failed_ids(answer), len(made)) == ([], 1)
 
 
 def test_poison_in_a_batch_is_alone_given_back(
