@@ -23,8 +23,8 @@ JOB_EVENTS = "tamlil"
 #: Batch tells of an attempt that ended (a lost host) also while the job goes on with the next one.
 _ENDED = frozenset({"SUCCEEDED", "FAILED"})
 _RUNNING = "RUNNING"
-#: What the schedule sends: the event of `template.yaml`, or the schedulers' own.
-_SCHEDULERS = frozenset({"tamlil.schedule", "aws.scheduler", "aws.events"})
+#: The source of what EventBridge Scheduler sends for a schedule that names no input of its own.
+_SCHEDULER = "aws.scheduler"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +82,7 @@ def read_event(event: object) -> ObjectCreated | BatchJobChanged | JobEvent | Ti
         return _object_created(_mapping(envelope.get("detail"), "detail"))
     if source == "aws.batch" and kind == "Batch Job State Change":
         return _batch_changed(_mapping(envelope.get("detail"), "detail"))
-    if source in _SCHEDULERS:
+    if source == _SCHEDULER:
         return Tick(time=str(envelope.get("time", "")))
     if source == JOB_EVENTS:
         return decode(JobEvent, json.dumps(_mapping(envelope.get("detail"), "detail")))

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.aws.cold_start import Start
 from tests.support.aws_stage import AwsStage, aws_stage
 from tests.support.bundles import Bundles
+from tests.support.functions_aws import documented
 
 #: State of the art, as times of the bare function's milliseconds.
 _API_AT_MOST, _OTHERS_AT_MOST = 1.35, 1.5
@@ -74,7 +75,7 @@ def _others(bundles: Bundles, stage: AwsStage) -> list[Start]:
         "intake": lambda: stage.dropped(f"call {next(numbers)}"),
         "dispatch": lambda: stage.queued(stage.job()),
         "webhook": stage.ended,
-        "sweep": lambda: {"source": "tamlil.schedule"},
+        "sweep": lambda: documented("sweep/schedule"),
     }
     return [
         Start(
