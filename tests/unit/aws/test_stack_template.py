@@ -82,6 +82,19 @@ def test_whoever_deploys_can_say_all_of_the_workers_but_what_the_image_is_made_f
     assert {name: passed[name] for name in asked} == asked
 
 
+def test_a_stacks_name_may_be_as_long_as_cloudformation_takes() -> None:
+    """What carries it takes 128 characters and more, unlike a schedule, which takes 64."""
+    named = {
+        name
+        for name, resource in template()["Resources"].items()
+        for key in ("Name", "LogGroupName", "QueueName", "TableName", "BucketName")
+        if "AWS::StackName" in json.dumps(resource.get("Properties", {}).get(key))
+    }
+    kinds = {template()["Resources"][name]["Type"] for name in named}
+    long = {"AWS::ApiGatewayV2::Api", "AWS::Events::EventBus", "AWS::Logs::LogGroup"}
+    assert kinds == long
+
+
 def test_workers_of_ones_own_replace_the_whole_batch_part() -> None:
     queue = "arn:aws:batch:eu-west-1:123456789012:job-queue/mine"
     own = stack(ExistingBatchQueue=queue, ExistingBatchDefinition="mine:3")
