@@ -76,6 +76,16 @@ class Stack:
             if "Condition" not in output or self.condition(output["Condition"])
         }
 
+    def refusals(self) -> list[str]:
+        """What the template's rules say against these parameters; nothing is deployed then."""
+        return [
+            assertion["AssertDescription"]
+            for rule in self.template.get("Rules", {}).values()
+            if self.resolve(rule.get("RuleCondition", True))
+            for assertion in rule["Assertions"]
+            if not self.resolve(assertion["Assert"])
+        ]
+
     def condition(self, name: str) -> bool:
         """Whether a named condition holds."""
         return bool(self.resolve(self.template["Conditions"][name]))

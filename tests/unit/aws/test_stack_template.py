@@ -95,12 +95,27 @@ def test_a_stacks_name_may_be_as_long_as_cloudformation_takes() -> None:
     assert kinds == long
 
 
+QUEUE = "arn:aws:batch:eu-west-1:123456789012:job-queue/mine"
+PAIRS = [
+    {"VpcId": "vpc-0a1b", "SubnetIds": "subnet-0a1b,subnet-2c3d"},
+    {"ExistingBatchQueue": QUEUE, "ExistingBatchDefinition": "mine:3"},
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" ".join)
+def test_parameters_that_go_together_are_refused_alone(pair: dict[str, str]) -> None:
+    """Else the one that was given would silently count for nothing."""
+    assert stack().refusals() == stack(**pair).refusals() == []
+    for name, value in pair.items():
+        (refusal,) = stack(**{name: value}).refusals()
+        assert all(other in refusal for other in pair)
+
+
 def test_workers_of_ones_own_replace_the_whole_batch_part() -> None:
-    queue = "arn:aws:batch:eu-west-1:123456789012:job-queue/mine"
-    own = stack(ExistingBatchQueue=queue, ExistingBatchDefinition="mine:3")
+    own = stack(ExistingBatchQueue=QUEUE, ExistingBatchDefinition="mine:3")
     assert stack().made() - own.made() == {"Batch"}
-    assert own.outputs()["BatchQueueArn"] == queue
-    assert own.properties("BatchRule")["EventPattern"]["detail"]["jobQueue"] == [queue]
+    assert own.outputs()["BatchQueueArn"] == QUEUE
+    assert own.properties("BatchRule")["EventPattern"]["detail"]["jobQueue"] == [QUEUE]
 
 
 def test_dashboard_and_alarms_can_be_left_out() -> None:
