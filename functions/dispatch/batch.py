@@ -30,9 +30,7 @@ def handle_batch(
     Raises:
         InvalidRequest: not a batch of SQS records.
     """
-    launches = BatchLaunches(
-        platform.launcher, time_left=time_left, needed_seconds=NEEDED_SECONDS
-    )
+    launches = BatchLaunches(platform.launcher, time_left=time_left, needed_seconds=NEEDED_SECONDS)
     launching = replace(platform, launcher=launches)
 
     def dispatch(body: str) -> None:

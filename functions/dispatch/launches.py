@@ -1,4 +1,4 @@
-"""A launcher for one batch of messages: it asks once how many run, and begins no launch too late."""
+"""A launcher for one batch of messages: it counts workers once, and begins no launch too late."""
 
 from __future__ import annotations
 

@@ -104,8 +104,8 @@ def test_a_network_is_made_unless_one_is_given() -> None:
 def test_a_vpc_and_its_subnets_go_together() -> None:
     both = {"VpcId": "vpc-1", "SubnetIds": "subnet-1"}
     assert stack().refusals() == stack(**both).refusals() == []
-    for name in both:
-        assert stack(**{name: both[name]}).refusals()
+    for name, value in both.items():
+        assert stack(**{name: value}).refusals()
 
 
 def test_nothing_may_connect_to_a_worker() -> None:

@@ -51,7 +51,7 @@ def test_every_command_is_one_that_a_shell_can_read(block: str) -> None:
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
 def test_no_command_changes_a_parameter_that_the_next_deployment_changes_back(page: Path) -> None:
-    """`sam deploy` takes what ``--guided`` has written into samconfig.toml, which is all of them."""
+    """`sam deploy` takes all of them from samconfig.toml, where ``--guided`` has written them."""
     blocks = re.findall(r"^```\n(.*?)^```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
     assert [block for block in blocks if "--parameter-overrides" in block] == []
 

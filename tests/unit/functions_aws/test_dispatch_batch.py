@@ -103,7 +103,7 @@ def test_what_there_is_no_time_for_comes_again_untouched(world: World, metrics: 
 
 
 class SlowLauncher(RecordingLauncher):
-    """Batch, being silent or throttled: an answer takes `seconds`, a launch is refused after them."""
+    """Batch, being silent or throttled: seconds until it has listed, and until it takes no job."""
 
     def __init__(self, *, listing: float, launch: float) -> None:
         super().__init__()
