@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Function:
 
         def handler(event: Mapping[str, Any], context: Context) -> T:
             self.logger.append_keys(aws_request_id=context.aws_request_id, cold_start=self._cold)
-            self._cold = False
+            cold, self._cold = self._cold, False
             try:
                 return work(event, lambda: context.get_remaining_time_in_millis() / 1000)
             except TamlilError as exc:
@@ -60,6 +61,9 @@ class Function:
                 raise
             finally:
                 self.metrics.flush()
+                if cold and not gc.isenabled():  # see `functions.cold_start`
+                    gc.freeze()
+                    gc.enable()
 
         wrapped: Handler = handler
         return traced(wrapped, service=self.name) if self.trace else wrapped

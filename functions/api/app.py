@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functions.cold_start  # noqa: F401 - before all else, see there
 from functions.api.factory import create_app
 from functions.api.lambda_http import LambdaApi
 from functions.open_function import open_function

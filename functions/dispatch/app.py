@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functions.cold_start  # noqa: F401 - before all else, see there
 from functions.dispatch.batch import handle_batch
 from functions.open_function import open_function
 

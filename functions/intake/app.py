@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functions.cold_start  # noqa: F401 - before all else, see there
 from functions.intake.dropped import handle_event
 from functions.open_function import open_function
 from shared.function_settings import read_function_settings

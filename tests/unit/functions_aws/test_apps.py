@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import json
 import logging
@@ -90,6 +91,8 @@ def deployment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Depl
     program = tmp_path / "worker.py"
     program.write_text("import time; time.sleep(60)\n", encoding="utf-8")
     with ExitStack() as stack:
+        stack.callback(gc.unfreeze)
+        stack.callback(gc.enable)
         adapters = AwsAdapters()
         stack.callback(adapters.close)
         batch = stack.enter_context(batch_for_program(program, stop_seconds=0.1))
@@ -273,6 +276,25 @@ def test_a_function_loads_only_what_it_needs_until_it_works(
         cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (ended.returncode, ended.stdout.strip()) == (0, "[]"), ended.stderr
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_garbage_is_collected_from_the_first_answer_on(
+    deployment: Deployment, function: str
+) -> None:
+    code = (
+        "import contextlib, gc\n"
+        f"import functions.{function}.app as app\n"
+        "from tests.support.functions_aws import FakeContext\n"
+        "assert not gc.isenabled()\n"
+        "with contextlib.suppress(Exception): app.handler({}, FakeContext())\n"
+        "assert gc.isenabled() and gc.get_freeze_count() > 1000\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | deployment.environment,
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_the_command_line_works_on_the_deployment(
