@@ -18,6 +18,7 @@ from shared.domain import deliveries
 from shared.domain.deliveries import Delivery, DeliveryAttempt, DeliveryStatus
 from shared.domain.errors import (
     NotFound,
+    Stopped,
     TamlilError,
     Unavailable,
     UrlRefused,
@@ -69,6 +70,11 @@ def deliver_webhook(
             # Purged while its event was on the way: nothing of it stays.
             platform.deliveries.delete_for_job(locked.job_id)
             return None
+        except Unavailable as exc:
+            if exc.retryable:
+                raise
+            outcome = _not_sent(platform.clock.now(), 0.0, exc.detail)
+            return _record(platform, locked, lambda now: _apply(platform, locked, now, outcome))
     if platform.deliveries.is_switched_off(locked.tenant, locked.url):
         return _record(platform, locked, lambda current: deliveries.record_gone(current, None))
     outcome = _attempt(platform, locked, job, client)
@@ -96,22 +102,29 @@ def _attempt(
 ) -> _Outcome:
     """Send it; what goes wrong on our side uses up the schedule as a receiver's fault does.
 
-    An attempt that is not recorded comes again after its lock, without end.
+    An attempt that is not recorded comes again after its lock, without end: only for a store that
+    is away or a server that stops.
     """
     started = platform.clock.now()
     try:
         body = build_payload(platform, delivery, job)
     except Unavailable as exc:
-        return _Outcome(attempt=DeliveryAttempt(at=started, duration_seconds=0.0, error=exc.detail))
+        return _not_sent(started, 0.0, exc.detail)
     try:
         return _send(platform, delivery, body, client)
-    except TamlilError:
-        raise  # a store that is away, or a server that stops: the attempt shall come again
+    except TamlilError as exc:
+        if exc.retryable or isinstance(exc, Stopped):
+            raise
+        error = exc.detail
     except Exception:  # noqa: BLE001 - told in full; an unrecorded attempt would loop
-        _log.exception("webhook attempt failed", extra={"delivery_id": delivery.id})
-        spent = round(platform.clock.now() - started, 3)
         error = "the attempt met an unexpected fault; the log has the details"
-        return _Outcome(attempt=DeliveryAttempt(at=started, duration_seconds=spent, error=error))
+        _log.exception("webhook attempt failed", extra={"delivery_id": delivery.id})
+    return _not_sent(started, platform.clock.now() - started, error)
+
+
+def _not_sent(started: float, spent: float, error: str) -> _Outcome:
+    attempt = DeliveryAttempt(at=started, duration_seconds=round(spent, 3), error=error)
+    return _Outcome(attempt=attempt)
 
 
 def _send(platform: Platform, delivery: Delivery, body: bytes, client: httpx.Client) -> _Outcome:

@@ -17,7 +17,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +57,24 @@ class _Deleted(Unavailable):
         )
 
 
+class _Unreadable(Unavailable):
+    """Somebody else has written it, by hand perhaps. Its text is a secret and told nowhere."""
+
+    def __init__(self, full: str) -> None:
+        super().__init__(
+            f"the secret {full!r} is none of Tamlil's: it should be a JSON list of texts,"
+            " the newest first",
+            code="secret_unreadable",
+            retryable=False,
+        )
+
+
 class SecretsManagerStore:
-    """`SecretStore` under `prefix`; `kms_key` encrypts new secrets instead of the account's key."""
+    """`SecretStore` under `prefix`; `kms_key` encrypts new secrets instead of the account's key.
+
+    Every method raises `Unavailable`, not retryable, with code ``secret_unreadable`` for a secret
+    that is not of the form in which they are stored.
+    """
 
     def __init__(
         self,
@@ -130,8 +146,7 @@ class SecretsManagerStore:
                 if _deleted(exc):
                     raise _Deleted(full) from exc
                 raise
-        values = json.loads(answer["SecretString"])
-        return _Current(version_id=answer["VersionId"], values=tuple(values))
+        return _Current(version_id=answer["VersionId"], values=_values(full, answer))
 
     def _create(self, full: str, value: str) -> bool:
         """Whether this call made the secret."""
@@ -199,6 +214,16 @@ class SecretsManagerStore:
     @property
     def _secrets(self) -> SecretsManagerClient:
         return self._clients.secretsmanager
+
+
+def _values(full: str, answer: Mapping[str, Any]) -> tuple[str, ...]:
+    try:
+        values = json.loads(answer["SecretString"])
+    except (KeyError, ValueError):  # binary, or no JSON
+        raise _Unreadable(full) from None  # the error holds the text
+    if not (isinstance(values, list) and values and all(isinstance(one, str) for one in values)):
+        raise _Unreadable(full)
+    return tuple(values)
 
 
 def _document(values: tuple[str, ...]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from traceback import format_exception
+from typing import Any
 
 import pytest
 
@@ -106,6 +108,31 @@ def test_a_secret_that_somebody_scheduled_for_deletion_is_not_made_anew(
     with pytest.raises(Unavailable, match="scheduled for deletion") as caught:
         getattr(store, write)("a", "two")
     assert (caught.value.code, caught.value.retryable) == ("secret_deleted", False)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"SecretString": "whsec_typed_by_hand"},
+        {"SecretString": '{"secret": "whsec_typed_by_hand"}'},
+        {"SecretString": '["whsec_typed_by_hand", 7]'},
+        {"SecretString": "[]"},
+        {"SecretBinary": b"whsec_typed_by_hand"},
+    ],
+)
+def test_a_secret_that_somebody_else_wrote_is_told_without_its_text(
+    aws: AwsAdapters, store: SecretsManagerStore, stored: dict[str, Any]
+) -> None:
+    aws.clients.secretsmanager.create_secret(Name=f"{aws.name}/live/a", **stored)
+    for call in (
+        lambda: store.get("a"),
+        lambda: store.put("a", "two"),
+        lambda: store.put_if_absent("a", "two"),
+    ):
+        with pytest.raises(Unavailable) as caught:
+            call()
+        assert (caught.value.code, caught.value.retryable) == ("secret_unreadable", False)
+        assert "typed_by_hand" not in "".join(format_exception(caught.value))
 
 
 def test_a_secret_that_was_deleted_for_good_can_be_made_anew(
