@@ -8,16 +8,7 @@ from collections.abc import Iterable
 from shared.adapters.aws.dynamo_records import IF_ABSENT
 from shared.adapters.aws.dynamo_table import Item, key
 from shared.adapters.aws.sort_keys import age_key, fitting, shard_of, time_key, turn_key
-from shared.adapters.aws.table_schema import (
-    DUE,
-    GROUP,
-    NEWEST,
-    PARTITION,
-    SHARDS,
-    SORT,
-    STATUS,
-    TURN,
-)
+from shared.adapters.aws.table_schema import DUE, GROUP, NEWEST, SHARDS, STATUS, TURN
 from shared.domain.job import Job, JobKind, Status
 
 JOB_SORT = "job"
@@ -114,8 +105,3 @@ def counted(items: Iterable[Item]) -> dict[Status, int]:
         for status in Status:
             sums[status] += int(item.get(status.value, {}).get("N", 0))
     return sums
-
-
-def primary_key(item: Item) -> tuple[str, str]:
-    """The key by which an item lies in the table."""
-    return item[PARTITION]["S"], item[SORT]["S"]

@@ -52,6 +52,11 @@ def key(partition: str, sort: str) -> Item:
     return {PARTITION: {"S": partition}, SORT: {"S": sort}}
 
 
+def primary_key(item: Item) -> tuple[str, str]:
+    """Partition and sort key of an item."""
+    return item[PARTITION]["S"], item[SORT]["S"]
+
+
 class DynamoTable:
     """One table; every read by key is strongly consistent.
 
@@ -86,7 +91,7 @@ class DynamoTable:
             LimitExceeded: DynamoDB takes no item of this size.
         """
         check_size(item)
-        self._write(self._call("put_item"), {"Item": item, **condition})
+        self._write("put_item", {"Item": item, **condition})
 
     def update(self, partition: str, sort: str, **request: Any) -> Item:
         """Change an item; returns what ``ReturnValues`` asks for.
@@ -94,7 +99,7 @@ class DynamoTable:
         Raises:
             ConditionFailed: the condition does not hold.
         """
-        answer = self._write(self._call("update_item"), {"Key": key(partition, sort), **request})
+        answer = self._write("update_item", {"Key": key(partition, sort), **request})
         return cast("Item", answer.get("Attributes", {}))
 
     def write(self, update: Item) -> None:
@@ -103,11 +108,11 @@ class DynamoTable:
         Raises:
             ConditionFailed: the condition does not hold.
         """
-        self._write(self._call("update_item"), update)
+        self._write("update_item", update)
 
     def delete(self, partition: str, sort: str) -> None:
         """Erase an item; an absent one is not an error."""
-        self._write(self._call("delete_item"), {"Key": key(partition, sort)})
+        self._write("delete_item", {"Key": key(partition, sort)})
 
     def transact(self, build: Callable[[], Sequence[Mapping[str, Item]]]) -> None:
         """Write all or nothing. `build` is asked again for every try, and may choose anew.
@@ -138,12 +143,13 @@ class DynamoTable:
             for kind, request in write.items()
         }
 
-    def _call(self, method: str) -> Callable[..., Any]:
-        return cast("Callable[..., Any]", getattr(self.client, method))
-
-    def _write(self, call: Callable[..., Any], request: Item) -> Any:
+    def _write(self, method: str, request: Item) -> Any:
         more = _ALL_OLD if "ConditionExpression" in request else {}
-        return self._again_after_conflicts(lambda: call(TableName=self.name, **more, **request))
+
+        def once() -> Any:
+            return getattr(self.client, method)(TableName=self.name, **more, **request)
+
+        return self._again_after_conflicts(once)
 
     def _again_after_conflicts(self, call: Callable[[], R]) -> R:
         from botocore.exceptions import ClientError

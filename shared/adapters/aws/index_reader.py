@@ -8,6 +8,7 @@ match, but gives nothing that no longer does, and nothing older than the call.
 from __future__ import annotations
 
 import heapq
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,7 +16,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from shared.adapters.aws.clients import translated
-from shared.adapters.aws.dynamo_table import DynamoTable, Item
+from shared.adapters.aws.dynamo_table import DynamoTable, Item, key, primary_key
 from shared.adapters.aws.table_schema import PARTITION, SORT, Index
 from shared.adapters.documents import readable
 from shared.domain.errors import Unavailable
@@ -71,7 +72,7 @@ def entries(table: DynamoTable, ranges: Iterable[Range], *, limit: int) -> Itera
 def _entries(table: DynamoTable, wanted: Range, limit: int) -> Iterator[Entry]:
     sort = wanted.index.sort if wanted.index else SORT
     for item in items_in(table, wanted, limit=limit):
-        yield Entry(item[sort]["S"], (item[PARTITION]["S"], item[SORT]["S"]))
+        yield Entry(item[sort]["S"], primary_key(item))
 
 
 def items_in(table: DynamoTable, wanted: Range, *, limit: int) -> Iterator[Item]:
@@ -128,7 +129,7 @@ def matching(
             break
         items = batch_get(table, keys)
         present = (
-            readable(partial(load, items[key]), "/".join(key)) for key in keys if key in items
+            readable(partial(load, items[one]), "/".join(one)) for one in keys if one in items
         )
         records += [record for record in present if record is not None and wanted(record)]
     return records
@@ -150,18 +151,18 @@ def batch_get(table: DynamoTable, keys: Sequence[Key]) -> dict[Key, Item]:
         Unavailable: DynamoDB left some unread again and again.
     """
     items: dict[Key, Item] = {}
-    left: list[Item] = [{PARTITION: {"S": pk}, SORT: {"S": sk}} for pk, sk in keys]
+    left = [key(*one) for one in keys]
     wait = _FIRST_WAIT_SECONDS
     for _ in range(_TRIES):
         request = {table.name: {"Keys": left, "ConsistentRead": True}}
         with translated("the table"):
             answer = table.client.batch_get_item(RequestItems=request)
-        for item in answer["Responses"].get(table.name, []):
-            items[item[PARTITION]["S"], item[SORT]["S"]] = item
+        found = answer["Responses"].get(table.name, [])
+        items |= {primary_key(item): item for item in found}
         left = answer.get("UnprocessedKeys", {}).get(table.name, {}).get("Keys", [])
         if not left:
             return items
-        if len(items) == 0:  # throttled; an answer that was cut at 16 MB goes on at once
-            table.sleep(wait)
+        if not found:  # throttled; an answer that was cut at 16 MB goes on at once
+            table.sleep(random.uniform(0.5, 1.0) * wait)  # noqa: S311 - jitter, no secret
             wait *= 2
     raise Unavailable("the table did not answer as it should (keys left unread)")

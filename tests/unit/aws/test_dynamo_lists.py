@@ -81,6 +81,35 @@ def test_keys_that_were_left_unread_are_asked_for_again(
         store.query(JobQuery(tenant="acme"))
 
 
+def test_throttling_after_some_keys_were_read_is_waited_out_too(
+    aws: AwsAdapters, no_waiting: list[float]
+) -> None:
+    """An answer with nothing in it is throttling, whatever came before."""
+    store = aws.job_store()
+    for number in range(3):
+        store.create(make_job(f"job_{number}"))
+    answers = 0
+
+    def leave_two_and_then_all(parsed: Any, **_: object) -> None:
+        nonlocal answers
+        answers += 1
+        items = parsed["Responses"][aws.name]
+        unread = items[1:] if answers == 1 else items[:] if answers < 5 else []
+        for item in unread:
+            items.remove(item)
+        if unread:
+            keys = [{"pk": item["pk"], "sk": item["sk"]} for item in unread]
+            parsed["UnprocessedKeys"] = {aws.name: {"Keys": keys, "ConsistentRead": True}}
+
+    aws.clients.dynamodb.meta.events.register(
+        "after-call.dynamodb.BatchGetItem", leave_two_and_then_all
+    )
+    assert len(store.query(JobQuery(tenant="acme")).jobs) == 3
+    assert len(no_waiting) == 3, "what went on at once is not waited for"
+    for place, waited in enumerate(no_waiting):
+        assert 0.025 * 2**place <= waited <= 0.05 * 2**place
+
+
 def test_times_that_leave_nothing_between_them_give_nothing(aws: AwsAdapters) -> None:
     aws.job_store().create(make_job())
     nothing = JobQuery(tenant="acme", created_from=NOW + 1, created_to=NOW)
