@@ -191,7 +191,8 @@ class S3BlobStore:
 
     @property
     def _s3(self) -> S3Client:
-        return self._clients.s3
+        with translated("the bucket"):  # making a client can fail, too
+            return self._clients.s3
 
     @cached_property
     def _writer(self) -> ObjectWriter:

@@ -138,7 +138,8 @@ class UrlSigner:
 
     def _seconds(self, wanted: float) -> int:
         """Whole seconds, no more than S3 and the credentials allow; at least one."""
-        end = self._clients.credentials_end(now := self._now())
+        with translated("the bucket"):  # where a role's credentials are fetched
+            end = self._clients.credentials_end(now := self._now())
         most = min(wanted, _LONGEST_SECONDS, math.inf if end is None else end - now)
         return max(1, math.floor(most))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from shared.adapters.aws.clients import AwsClients
+from shared.adapters.aws.clients import AwsClients, translated
 from shared.adapters.aws.s3_errors import reading
 from shared.adapters.aws.s3_reading import ObjectReader
 from shared.adapters.aws.s3_versions import version_of
@@ -57,7 +57,8 @@ class S3StorageReader:
     ) -> Iterator[bytes]:
         """The object in chunks; a connection that breaks is taken up where it broke."""
         bucket, key = self._allowed(uri, tenant)
-        reader = ObjectReader(self._clients.s3, bucket)
+        with translated("the bucket"):  # making a client can fail, too
+            reader = ObjectReader(self._clients.s3, bucket)
         try:
             yield from reader.stream(key, chunk_bytes=chunk_bytes, version=version)
         except VersionConflict:

@@ -17,7 +17,8 @@ from shared.adapters.aws.sqs_job_queue import SqsJobQueue
 from shared.domain.errors import Unavailable
 from shared.domain.events import EventType
 from shared.domain.messages import JobEvent
-from tests.support.aws_contracts import aws_environment
+from tests.support.aws_contracts import AwsAdapters, aws_environment
+from tests.support.every_call import every_call
 from tests.support.scripted_server import ScriptedServer, response
 
 EVENT = JobEvent(event_id="e", type=EventType.WEBHOOK_TEST, job_id="j", tenant="a", occurred_at=1.0)
@@ -125,6 +126,53 @@ def test_throttling_without_end_costs_seconds_not_minutes(monkeypatch: pytest.Mo
         with pytest.raises(Unavailable):
             CALLS["bus.publish"](clients, server.url(""))
     assert time.monotonic() - started < 8.0
+
+
+def test_an_sdk_that_can_not_be_set_up_is_unavailable_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No region, a broken configuration: then it is the making of the client that fails."""
+    from botocore.exceptions import NoRegionError
+
+    def no_client(*_: object, **__: object) -> None:
+        raise NoRegionError
+
+    aws = AwsAdapters()
+    calls = every_call(aws)
+    monkeypatch.setattr(aws.clients, "_client", no_client)
+    answered = []
+    for name, call in calls.items():
+        try:
+            call()
+        except Unavailable:
+            continue
+        except NoRegionError:
+            pass
+        answered.append(name)
+    aws.close()
+    assert answered == []
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        lambda blobs: blobs.sign_download("a", expires_in=60.0),
+        lambda blobs: blobs.sign_upload("a", expires_in=60.0, max_bytes=9),
+        lambda blobs: blobs.sign_upload(
+            "a", expires_in=60.0, max_bytes=1 << 30, size_bytes=1 << 30
+        ),
+    ],
+)
+def test_a_role_whose_credentials_can_not_be_fetched_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch, sign: Callable[[S3BlobStore], object]
+) -> None:
+    from botocore.exceptions import CredentialRetrievalError
+
+    def fail(_: float) -> None:
+        raise CredentialRetrievalError(provider="container", error_msg="away")
+
+    clients = AwsClients()
+    monkeypatch.setattr(clients, "credentials_end", fail)
+    with pytest.raises(Unavailable):
+        sign(S3BlobStore(clients, bucket="b"))
 
 
 def test_a_silent_service_is_given_up_in_time(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
