@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,10 +36,12 @@ class DynamoKeyStore:
 
     def add(self, key: ApiKey) -> None:
         """Store a new key or raise `Conflict`."""
+        item = _item(key) | {"write": {"S": secrets.token_hex(8)}}
         try:
-            self._table.put(_item(key), **IF_ABSENT)
-        except ConditionFailed as exc:
-            raise Conflict(f"an API key with id {key.id!r} exists") from exc
+            self._table.put(item, **IF_ABSENT)
+        except ConditionFailed as failed:
+            if (failed.item or {}).get("write") != item["write"]:  # else: our own, tried again
+                raise Conflict(f"an API key with id {key.id!r} exists") from failed
 
     def get(self, key_id: str) -> ApiKey | None:
         """The key, revoked ones included, or None."""

@@ -9,6 +9,7 @@ import pytest
 
 from shared.adapters.aws import dynamo_table
 from shared.adapters.aws.dynamo_records import record_item
+from shared.domain.api_keys import ApiKey
 from shared.domain.deliveries import Delivery
 from shared.domain.errors import Conflict, LimitExceeded, Unavailable, VersionConflict
 from shared.domain.job import Job, JobError, Status
@@ -178,6 +179,16 @@ def test_a_write_whose_answer_was_lost_is_known_again_as_ones_own(
     delivery = deliveries.create(make_delivery())
     with losing_answers(aws.clients, "UpdateItem"):
         assert deliveries.replace(delivery).version == 2
+
+
+def test_a_key_whose_first_answer_was_lost_is_no_conflict(aws: AwsAdapters) -> None:
+    key = ApiKey(id="k", tenant="acme", scopes=frozenset(), secret_hash="", created_at=NOW)
+    store = aws.key_store()
+    with losing_answers(aws.clients, "PutItem"):
+        store.add(key)
+    assert store.get("k") == key
+    with pytest.raises(Conflict):
+        store.add(key)
 
 
 def test_transactions_that_meet_are_tried_again(aws: AwsAdapters, no_waiting: list[float]) -> None:
