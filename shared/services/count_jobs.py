@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from shared.domain.errors import Unavailable
+from shared.domain.errors import TamlilError
 from shared.domain.job import Job, Status
 from shared.ports.platform import Platform
 
@@ -49,14 +49,20 @@ def count_change(platform: Platform, before: Job, after: Job) -> None:
     if after.status in _ENDS:
         increments[_ENDS[after.status]] = 1.0
     if after.status is Status.COMPLETED and after.finished_at and after.started_at:
-        increments |= _histogram(
-            "tamlil_job_duration_seconds", after.finished_at - after.created_at
-        )
-        increments |= _histogram("tamlil_job_wait_seconds", after.started_at - after.created_at)
+        duration = _between(after.created_at, after.finished_at)
+        increments |= _histogram("tamlil_job_duration_seconds", duration)
+        wait = _between(after.created_at, after.started_at)
+        increments |= _histogram("tamlil_job_wait_seconds", wait)
         increments["tamlil_audio_seconds_total"] = after.audio_seconds or 0.0
-        increments["tamlil_processing_seconds_total"] = after.finished_at - after.started_at
+        worked = _between(after.started_at, after.finished_at)
+        increments["tamlil_processing_seconds_total"] = worked
     if increments:
         _add(platform, increments)
+
+
+def _between(start: float, end: float) -> float:
+    """Seconds; none where the machines that told the times disagree by more than lay between."""
+    return max(0.0, end - start)
 
 
 def _histogram(name: str, seconds: float) -> dict[str, float]:
@@ -66,7 +72,8 @@ def _histogram(name: str, seconds: float) -> dict[str, float]:
 
 
 def _add(platform: Platform, increments: dict[str, float]) -> None:
+    """Whatever is counted is written already: a count that is refused must not undo an ending."""
     try:
         platform.metrics.add(increments)
-    except Unavailable as exc:
+    except TamlilError as exc:
         _log.warning("counters not kept", extra={"error": exc.detail})

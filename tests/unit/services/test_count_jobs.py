@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
+from shared.domain.errors import InvalidRequest
 from shared.domain.job import JobError, Status
 from shared.services.cancel_job import cancel_job
 from shared.services.count_jobs import BUCKETS
@@ -37,6 +40,31 @@ def test_an_attempt_that_goes_back_is_counted(world: World) -> None:
     error = JobError(code="x", detail="y", retryable=True)
     fail_attempt(world.platform, world.processing(), error)
     assert counters(world)["tamlil_job_attempts_retried_total"] == 1
+
+
+def test_a_worker_s_clock_that_is_behind_breaks_no_ending(world: World) -> None:
+    held = world.processing()
+    world.clock.advance(-20)
+    complete_job(world.platform, held, make_transcript())
+    assert world.status(held) is Status.COMPLETED
+    found = counters(world)
+    assert found["tamlil_jobs_completed_total"] == 1
+    assert found["tamlil_job_duration_seconds_sum"] == 0
+    assert found["tamlil_processing_seconds_total"] == 0
+    assert [event.type for event in world.published()][-1] == "transcription.completed"
+
+
+def test_a_count_that_is_refused_breaks_no_ending(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> None:
+        raise InvalidRequest("counters never fall", field="increments")
+
+    held = world.processing()
+    world.faults.always("before metrics.add", refuse)
+    complete_job(world.platform, held, make_transcript())
+    assert world.status(held) is Status.COMPLETED
+    assert "counters not kept" in caplog.text
 
 
 def test_durations_fall_into_cumulative_buckets(world: World) -> None:
