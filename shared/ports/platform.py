@@ -47,7 +47,7 @@ class Limits:
     cost_per_hour: float | None = None
     streams: bool = True
     rate: RateRule = field(
-        default_factory=lambda: RateRule(limit=120, window_seconds=60.0, burst=60)
+        default_factory=lambda: RateRule(limit=600, window_seconds=60.0, burst=100)
     )
 
 

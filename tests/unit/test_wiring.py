@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 
 from shared.adapters.local.subprocess_launcher import SubprocessLauncher
 from shared.domain.errors import Unavailable
+from shared.ports.platform import Limits
 from shared.settings import environment
-from shared.wiring import load
+from shared.wiring import common, load
 from shared.wiring.local import open_local
 from tests.support.clock import FakeClock, SequentialIds
 from tests.support.platform import RecordingLauncher, make_deployment, make_settings
@@ -64,6 +66,11 @@ def test_every_setting_that_a_service_obeys_reaches_the_platform(tmp_path: Path)
             "allow_private_networks": hooks.allow_private_networks,
         }
     assert found == given
+
+
+def test_limits_that_nobody_sets_are_the_settings_defaults(tmp_path: Path) -> None:
+    found = common.limits(make_settings(tmp_path))
+    assert replace(found, models=Limits().models) == Limits()
 
 
 def test_what_is_passed_in_replaces_the_real_part(tmp_path: Path) -> None:

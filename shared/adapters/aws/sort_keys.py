@@ -33,14 +33,6 @@ def time_key(seconds: float) -> str:
     return f"{bits ^ _ALL if bits & _SIGN else bits | _SIGN:016x}"
 
 
-def key_time(text: str) -> float:
-    """Read back what `time_key` wrote."""
-    bits = int(text[:16], 16)
-    bits = bits ^ _SIGN if bits & _SIGN else bits ^ _ALL
-    (seconds,) = struct.unpack(">d", struct.pack(">Q", bits))
-    return float(seconds)
-
-
 def age_key(created_at: float, record_id: str) -> str:
     """By time, ties by id."""
     return f"{time_key(created_at)}#{fitting(record_id)}"
