@@ -42,7 +42,12 @@ def build_aws(
         blobs=S3BlobStore(clients, bucket=names.bucket, kms_key=names.kms_key),
         queue=_queue(clients, names.queue_url, names.dead_letter_url),
         events=EventBridgeEventBus(clients, bus=names.event_bus),
-        launcher=BatchLauncher(clients, queue=names.batch_queue, definition=names.batch_definition),
+        launcher=BatchLauncher(
+            clients,
+            queue=names.batch_queue,
+            definition=names.batch_definition,
+            deployment=names.deployment,
+        ),
         limiter=DynamoRateLimiter(clients, table=names.table),
         keys=DynamoKeyStore(clients, table=names.table),
         secrets=secrets,

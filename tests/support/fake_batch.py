@@ -6,9 +6,9 @@ to a callback as EventBridge would deliver them.
 
 What it does not model: signatures beyond their presence, and IAM; compute environments (a job is
 RUNNABLE until one of the slots is free); images, GPUs, memory limits, users, read-only file
-systems; dependencies, array and multi-node jobs, fair shares, tags; a container's own reason
-(``onReason`` never matches) and an image that can't be pulled; `jobStateTimeLimitActions`; that
-jobs are forgotten after seven days. TerminateJob refuses ids that are unknown and DescribeJobs
+systems; dependencies, array and multi-node jobs, fair shares, the limits of tags; a container's own
+reason (``onReason`` never matches) and an image that can't be pulled; `jobStateTimeLimitActions`;
+that jobs are forgotten after seven days. TerminateJob refuses ids that are unknown and DescribeJobs
 leaves them out; nobody here has asked the real one.
 """
 

@@ -297,7 +297,7 @@ class BatchJob:
             "parameters": {},
             "container": container,
             "timeout": self._setting("timeout"),
-            "tags": {},
+            "tags": dict(self._request.get("tags", {})),
             "propagateTags": self.definition.get("propagateTags", False),
             "platformCapabilities": self.definition.get("platformCapabilities", ["EC2"]),
             "isCancelled": False,

@@ -26,6 +26,7 @@ FILES = {
 }
 #: Actions of operations that IAM does not call by their names.
 _ACTIONS = {
+    "batch:SubmitJob": ["SubmitJob", "TagResource"],  # with tags
     "dynamodb:TransactGetItems": ["GetItem"],
     # Without ConditionCheck, which none of the adapters' transactions holds.
     "dynamodb:TransactWriteItems": ["DeleteItem", "PutItem", "UpdateItem"],

@@ -28,6 +28,9 @@ LISTING_LAG_SECONDS = 10.0
 SUBMISSIONS = 4
 SUBMISSION_SECONDS = 10.0
 BACKOFF_SECONDS = 0.5
+#: On every job of a deployment that has a name. The roles that stop workers may terminate jobs with
+#: their own deployment's value only (template.yaml).
+DEPLOYMENT_TAG = "tamlil-deployment"
 _LONGEST_NAME = 128
 #: From this HTTP status on the fault is the service's.
 _OUR_FAULT_ENDS = 500
@@ -59,6 +62,7 @@ class BatchLauncher:
         *,
         queue: str,
         definition: str,
+        deployment: str | None = None,
         listing_seconds: float = LISTING_SECONDS,
         listing_lag_seconds: float = LISTING_LAG_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
@@ -67,6 +71,7 @@ class BatchLauncher:
         self._queue = queue
         self._definition = definition
         self._worker = _without_revision(definition)
+        self._tags: Any = {"tags": {DEPLOYMENT_TAG: deployment}} if deployment else {}
         self._listing_seconds = listing_seconds
         self._listing_lag_seconds = listing_lag_seconds
         self._sleep = sleep
@@ -146,6 +151,7 @@ class BatchLauncher:
                 jobQueue=self._queue,
                 jobDefinition=self._definition,
                 containerOverrides={"environment": [{"name": "TAMLIL_JOB_ID", "value": job_id}]},
+                **self._tags,
             )
         except exceptions.ClientError as exc:
             if error_code(exc) in _THROTTLED:

@@ -1,6 +1,7 @@
 """Calls that a role may or may not make, as data: each is tried with the role's own credentials.
 
-Batch is the fake's, which knows no IAM: there the role's policies are evaluated by IAM's simulator.
+Batch is the fake's, which knows no IAM: there the role's policies are evaluated by IAM's simulator,
+but for conditions on a resource's tags: ministack's simulator is not told any.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from shared.adapters.aws.batch_launcher import DEPLOYMENT_TAG
+from tests.aws.support.deploy import NAME
 from tests.aws.support.ministack import Keys
 from tests.aws.support.stack import Stack
 from tests.aws.support.workers import DEFINITION, PARAMETERS
 from tests.support.fake_batch_jobs import arn
+from tests.support.stack import listed
 
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "403", "Forbidden"}
@@ -69,6 +73,26 @@ def _submit(call: Caller, definition: str) -> None:
     _batch(call, "SubmitJob", PARAMETERS["ExistingBatchQueue"], arn("job-definition", definition))
 
 
+def _terminate(call: Caller, deployment: str) -> None:
+    """Only jobs with a deployment's tag may be terminated: so says the statement that allows it."""
+    iam, role = call.stack.cloud.client("iam"), call.role.rpartition("/")[2]
+    documents = [
+        iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+    ]
+    of_deployment = {"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": deployment}}
+    conditions = [
+        statement.get("Condition")
+        for document in documents
+        for statement in document["Statement"]
+        if "batch:TerminateJob" in listed(statement["Action"])
+    ]
+    if of_deployment not in conditions and None not in conditions:
+        raise ClientError(
+            {"Error": {"Code": "AccessDenied", "Message": deployment}}, "TerminateJob"
+        )
+
+
 def _publish(call: Caller, bus: str) -> None:
     entry = {"Source": "attempt", "DetailType": "attempt", "Detail": "{}", "EventBusName": bus}
     call("events").put_events(Entries=[entry])
@@ -102,7 +126,8 @@ ATTEMPTS: dict[str, Callable[[Caller], object]] = {
     ),
     "submit workers": lambda call: _submit(call, PARAMETERS["ExistingBatchDefinition"]),
     "submit other containers": lambda call: _submit(call, f"{DEFINITION}-other:1"),
-    "terminate workers": lambda call: _batch(call, "TerminateJob", arn("job", "1")),
+    "terminate workers": lambda call: _terminate(call, NAME),
+    "terminate others' workers": lambda call: _terminate(call, "another"),
     "publish events": lambda call: _publish(call, call.name("EventBus")),
     "publish elsewhere": lambda call: _publish(call, "default"),
     "read secrets": lambda call: _secret(call, call.stack.variables()["TAMLIL_AWS_SECRET_PREFIX"]),

@@ -53,6 +53,13 @@ def test_the_worker_is_told_its_job_and_batch_names_it_by_job_and_attempt(
     assert json.loads(batch.log(handle))["TAMLIL_JOB_ID"] == "job_01J"
 
 
+def test_a_deployment_s_workers_are_tagged_with_its_name(start: Callable[..., FakeBatch]) -> None:
+    batch = start()
+    handle = make_launcher(deployment="live").start(job_id="job_1", attempt=1)
+    assert batch.job(handle).document()["tags"] == {"tamlil-deployment": "live"}
+    assert batch.job(make_launcher().start(job_id="job_1", attempt=1)).document()["tags"] == {}
+
+
 @pytest.mark.parametrize("job_id", ["job_01J", "a/b c.d", "j" * 300, "", "ÿ#"])
 def test_a_name_is_one_that_batch_takes(job_id: str) -> None:
     name = job_name(job_id, 123, "0a1b2c3d")

@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 
+from shared.adapters.aws.batch_launcher import DEPLOYMENT_TAG
 from tests.support.cloudformation import PSEUDO, Stack, load_template
 from tests.support.iam import knows_resources, matching
 from tests.support.sdk_calls import FILES, actions_needed, called
-from tests.support.stack import NESTED, functions, listed, of_kind, stack, statements
+from tests.support.stack import (
+    NESTED,
+    environment,
+    functions,
+    listed,
+    of_kind,
+    stack,
+    statements,
+)
 
 #: Each template with parameters that leave nothing out.
 EVERYTHING = {"ReadBuckets": "archive", "Tracing": "true"}
@@ -71,6 +80,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "sqs:DeleteMessage": {"JobsQueue"},
         "sqs:GetQueueAttributes": {"JobsQueue"},
         "batch:SubmitJob": {"Batch queue", "Batch definition"},
+        "batch:TagResource": {"Batch jobs"},
         "batch:ListJobs": {"*"},
         "events:PutEvents": {"EventBus"},
     },
@@ -238,6 +248,21 @@ def test_a_function_may_do_what_is_written_here_and_no_more(function: str) -> No
                 named = {_name(it) for it in listed(statement["Resource"])}
                 found.setdefault(action, set()).update(named)
     assert found == MAY[function]
+
+
+@pytest.mark.parametrize(
+    ("function", "action", "key"),
+    [
+        ("ApiFunction", "batch:TerminateJob", f"aws:ResourceTag/{DEPLOYMENT_TAG}"),
+        ("SweepFunction", "batch:TerminateJob", f"aws:ResourceTag/{DEPLOYMENT_TAG}"),
+        ("DispatchFunction", "batch:TagResource", f"aws:RequestTag/{DEPLOYMENT_TAG}"),
+    ],
+)
+def test_only_this_deployments_workers_can_be_stopped(function: str, action: str, key: str) -> None:
+    """By the tag that the launcher gives them, which is the name that functions are told."""
+    (given,) = [it for it in allowed(function) if action in listed(it["Action"])]
+    told = environment("DispatchFunction", **EVERYTHING)["TAMLIL_AWS_DEPLOYMENT"]
+    assert given["Condition"]["StringEquals"] == {key: told}
 
 
 @pytest.mark.parametrize("function", sorted(MAY))
