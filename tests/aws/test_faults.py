@@ -12,12 +12,13 @@ import httpx
 import pytest
 
 from tamlil.receiver import WebhookReceiver
-from tests.aws.support.client import FINISHED, Tenant, wait_for
+from tests.aws.support.client import FINISHED, Tenant
 from tests.aws.support.faults import Faults, between, run_microburst
 from tests.aws.support.queues import impatient, tick
 from tests.aws.support.stack import Stack
 from tests.aws.support.watch import watch
 from tests.support.file_server import FileServer
+from tests.support.waiting import wait_for
 
 _JOBS = 4
 _SECONDS = 240.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 from tamlil.receiver import WebhookReceiver
-from tests.aws.support.client import Tenant, wait_for
+from tests.aws.support.client import Tenant
 from tests.aws.support.sounds import Sounds
 from tests.support.file_server import FileServer
+from tests.support.waiting import wait_for
 
 
 def test_a_url_becomes_a_transcript_with_speakers_and_a_signed_webhook(

@@ -8,7 +8,7 @@ import uuid
 
 from shared.domain.messages import JobQueued, encode
 from tamlil.receiver import WebhookReceiver
-from tests.aws.support.client import Tenant, wait_for
+from tests.aws.support.client import Tenant
 from tests.aws.support.events import put_aws_event
 from tests.aws.support.queues import (
     dead_letters,
@@ -23,6 +23,7 @@ from tests.aws.support.sounds import Sounds
 from tests.aws.support.stack import Stack
 from tests.aws.support.watch import watch
 from tests.support.file_server import FileServer
+from tests.support.waiting import wait_for
 
 #: How long nothing has to happen to be believed.
 _QUIET_SECONDS = 4.0

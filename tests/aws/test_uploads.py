@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from tamlil.receiver import WebhookReceiver
-from tests.aws.support.client import Tenant, wait_for
+from tests.aws.support.client import Tenant
 from tests.aws.support.sounds import Sounds
+from tests.support.waiting import wait_for
 
 #: Announced above it, an upload goes in parts.
 _PARTS_ABOVE_BYTES = 100 << 20

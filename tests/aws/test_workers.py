@@ -11,12 +11,13 @@ from typing import Any
 from shared.adapters.documents import load
 from shared.domain.job import Job
 from tamlil.receiver import WebhookReceiver
-from tests.aws.support.client import Tenant, wait_for
+from tests.aws.support.client import Tenant
 from tests.aws.support.queues import total
 from tests.aws.support.sounds import Sounds
 from tests.aws.support.stack import Stack
 from tests.support.fake_batch_jobs import BatchJob
 from tests.support.file_server import FileServer
+from tests.support.waiting import wait_for
 
 #: Recordings long enough to be in the middle of them.
 _TIMES = 5

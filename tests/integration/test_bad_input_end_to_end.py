@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
 from gpu_job.steps.decode import decode
-from tests.support.embedded import FINISHED, Running, running_server, wait_for
+from tests.support.embedded import FINISHED, Running, running_server
 from tests.support.file_server import file_server
 from tests.support.media import tone, write_audio, write_video_only
+from tests.support.waiting import wait_for
 from tests.support.weights import SAMPLE, models_dir, require
 
 _MOST_SECONDS = 20

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Command, make_command
-from tests.support.embedded import Running, running_server, wait_for
+from tests.support.embedded import Running, running_server
 from tests.support.scripted_server import ScriptedServer, response
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from shared.services.manage_keys import create_key
 from shared.settings import Settings, environment
 from shared.wiring.local import open_local
 from tamlil.receiver import WebhookReceiver
-from tests.support.embedded import wait_for
 from tests.support.platform import RecordingLauncher, make_settings
 from tests.support.scripted_server import ScriptedServer, response
+from tests.support.waiting import wait_for
 
 
 @dataclass

@@ -20,9 +20,10 @@ from shared.services.submission import Submission, UrlAudio
 from shared.services.submit_job import submit_job
 from shared.wiring.local import open_local
 from tamlil.receiver import WebhookReceiver
-from tests.support.embedded import Running, running_server, wait_for
+from tests.support.embedded import Running, running_server
 from tests.support.platform import RecordingLauncher, make_deployment, make_settings
 from tests.support.scripted_server import ScriptedServer, response
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 
@@ -16,11 +15,8 @@ from shared.domain.api_keys import Scope
 from shared.ports.launcher import Launcher
 from shared.services.manage_keys import create_key
 from tests.support.platform import make_settings
+from tests.support.waiting import wait_for
 
-T = TypeVar("T")
-
-#: The machine may be busy with other tests: long enough never to matter when all is well.
-PATIENCE_SECONDS = 60.0
 FINISHED = ("completed", "failed", "cancelled")
 
 
@@ -79,14 +75,3 @@ def running_server(
         token = create_key(server.platform, tenant="acme", scopes=frozenset(Scope)).token
         with httpx.Client(base_url=server.url, headers={"X-API-Key": token}, timeout=30) as http:
             yield Running(server=server, http=http, token=token)
-
-
-def wait_for(condition: Callable[[], T], *, seconds: float = PATIENCE_SECONDS) -> T:
-    """Ask until the answer is truthy, and return it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {seconds:g} seconds"
-        time.sleep(0.05)

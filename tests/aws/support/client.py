@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import httpx
 from standardwebhooks import Webhook
 
 from tamlil.receiver import ReceivedWebhook
 from tests.aws.support.stack import Stack
+from tests.support.waiting import wait_for
 
-T = TypeVar("T")
-
-#: Seconds; a job takes some, and the machine may be busy.
+#: Seconds for a job; the machine may be busy.
 PATIENCE = 150.0
 FINISHED = ("completed", "failed", "cancelled")
-
-
-def wait_for(condition: Callable[[], T], *, seconds: float = PATIENCE) -> T:
-    """Ask until the answer is truthy, and return it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"not within {seconds:g} seconds"
-        time.sleep(0.2)
 
 
 @dataclass

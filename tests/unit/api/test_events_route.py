@@ -18,9 +18,9 @@ from shared.domain.api_keys import Scope
 from shared.domain.job import Job
 from shared.domain.options import TranscriptionOptions
 from tests.support.api import Api, problem
-from tests.support.embedded import wait_for
 from tests.support.faults import be_unavailable
 from tests.support.growing import finish, said, save_part
+from tests.support.waiting import wait_for
 
 Event = dict[str, Any]
 
