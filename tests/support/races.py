@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
+from functools import cache
 from multiprocessing.synchronize import Barrier
 from typing import Protocol, TypeVar
 
@@ -39,18 +41,31 @@ def race_threads(platform: Adapters, racer: RacerFunction[R], *, racers: int = 8
 def race_processes(
     platform: Adapters | AdaptersDescription, racer: RacerFunction[R], *, racers: int = 3
 ) -> list[R]:
-    """The same in new processes, each with its own connections to the same storage."""
+    """The same in processes of their own, each with its own connections to the same storage.
+
+    The processes stay for the next race: to start them takes far longer than to race.
+    """
+    description = platform.description() if isinstance(platform, Adapters) else platform
+    pool = _processes(racers)
+    calls = [pool.submit(_run, description, racer, number) for number in range(racers)]
+    _, late = wait(calls, _TIMEOUT_SECONDS)
+    try:
+        assert not late, f"{len(late)} of {racers} racers did not come in"
+        return [call.result() for call in calls]
+    except _LacksThePort as exc:
+        pytest.skip(str(exc))
+    except BaseException:
+        _processes.cache_clear()  # one that hangs, or missed the start, is of no use to others
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+@cache
+def _processes(racers: int) -> ProcessPoolExecutor:
+    """As many processes, of which each takes one call of a race: all wait for each other first."""
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(racers)
-    description = platform.description() if isinstance(platform, Adapters) else platform
-    with ProcessPoolExecutor(
-        racers, mp_context=context, initializer=_remember, initargs=(start,)
-    ) as pool:
-        calls = [pool.submit(_run, description, racer, number) for number in range(racers)]
-        try:
-            return [call.result(_TIMEOUT_SECONDS) for call in calls]
-        except _LacksThePort as exc:
-            pytest.skip(str(exc))
+    return ProcessPoolExecutor(racers, mp_context=context, initializer=_remember, initargs=(start,))
 
 
 class _LacksThePort(Exception):
@@ -63,6 +78,15 @@ _start: list[Barrier] = []
 def _remember(start: Barrier) -> None:
     """In each new process: a barrier can only be handed over while a process is started."""
     _start.append(start)
+    threading.Thread(target=_end_with_the_tests, daemon=True).start()
+
+
+def _end_with_the_tests() -> None:
+    """Also where they are killed: nobody would tell this process to end."""
+    tests = multiprocessing.parent_process()
+    assert tests is not None
+    tests.join()
+    os._exit(1)
 
 
 def _run(description: AdaptersDescription, racer: RacerFunction[R], number: int) -> R:
