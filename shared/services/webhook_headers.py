@@ -8,11 +8,14 @@ receiver: one that learns them could pass for the sender, or through the protect
 
 from __future__ import annotations
 
+import logging
 import re
 from enum import StrEnum
 
-from shared.domain.errors import InvalidRequest
+from shared.domain.errors import InvalidRequest, Unavailable
 from shared.ports.platform import Platform
+
+_log = logging.getLogger(__name__)
 
 
 class DeploymentHeader(StrEnum):
@@ -32,6 +35,9 @@ _ALLOWED = {
 def header_secret(platform: Platform, header: DeploymentHeader) -> str | None:
     """The header's secret; None when the header is not sent.
 
+    A store that refuses to be asked keeps no webhook back, since most deployments have no such
+    header: it goes without, and the log says so.
+
     Raises:
         Unavailable: the secret store did not answer.
     """
@@ -39,7 +45,13 @@ def header_secret(platform: Platform, header: DeploymentHeader) -> str | None:
     if configured:
         return configured
     store = platform.kept_secrets or platform.secrets
-    return next(iter(store.get(secret_name(header))), None) or None
+    try:
+        return next(iter(store.get(secret_name(header))), None) or None
+    except Unavailable as exc:
+        if exc.code != "access_denied":
+            raise
+        _log.error("a header's secret may not be read", extra={"header": str(header)})
+        return None
 
 
 def header_is_set(platform: Platform, header: DeploymentHeader) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.support.client import Tenant
+from tests.aws.support.client import BYPASS, Tenant
 from tests.aws.support.programs import ROOT
 from tests.aws.support.sounds import Sounds
 from tests.aws.support.stack import Stack, run_stack
@@ -45,6 +45,7 @@ def pytest_runtest_makereport(
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with run_stack(tmp_path_factory.mktemp("aws")) as found:
+        _tamlil(found, "webhooks", "header", "vercel-bypass", "--set", stdin=BYPASS)
         yield found
 
 
@@ -58,15 +59,21 @@ def tenant(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Tenant]:
 
 def make_key(stack: Stack, tenant: str, *scopes: str) -> str:
     """Make an API key with `tamlil keys create` against the stack."""
-    program = Path(sys.executable).with_name("tamlil")
     chosen = scopes or ("jobs:write", "jobs:read", "webhooks", "admin")
     options = [part for scope in chosen for part in ("--scope", scope)]
+    made = _tamlil(stack, "keys", "create", "--tenant", tenant, "--json", *options)
+    return str(json.loads(made)["token"])
+
+
+def _tamlil(stack: Stack, *words: str, stdin: str | None = None) -> str:
+    """What an operator's command line prints."""
     done = subprocess.run(
-        [program, "keys", "create", "--tenant", tenant, "--json", *options],
-        env=stack.variables(), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        [Path(sys.executable).with_name("tamlil"), *words],
+        env=stack.variables(), cwd=ROOT, input=stdin, capture_output=True, text=True, check=False,
+        timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return str(json.loads(done.stdout)["token"])
+    return done.stdout
 
 
 @pytest.fixture(scope="session")

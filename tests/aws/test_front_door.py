@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tamlil.receiver import WebhookReceiver
-from tests.aws.support.client import Tenant
+from tests.aws.support.client import BYPASS, Tenant
 from tests.aws.support.sounds import Sounds
 from tests.support.file_server import FileServer
 from tests.support.waiting import wait_for
@@ -26,6 +26,7 @@ def test_a_url_becomes_a_transcript_with_speakers_and_a_signed_webhook(
         webhook = receiver.wait(30)
         assert webhook is not None
         told = tenant.verify(webhook)
+        assert webhook.headers["x-vercel-protection-bypass"] == BYPASS
         assert told["type"] == "transcription.completed"
         assert (told["data"]["job_id"], told["data"]["metadata"]) == (job_id, {"a": "b"})
         wait_for(lambda: tenant.deliveries()[0]["status"] == "delivered")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from shared.adapters.kept_secrets import KEPT_SECONDS, KeptSecrets
-from shared.domain.errors import InvalidRequest
+from shared.domain.errors import InvalidRequest, Unavailable
 from shared.services.webhook_headers import (
     DeploymentHeader,
     header_is_set,
@@ -19,7 +19,7 @@ from shared.services.webhook_headers import (
     set_header,
 )
 from tests.support.receiver import ModelReceiver
-from tests.support.stack import listed, statements
+from tests.support.stack import environment, listed, statements
 from tests.support.world import HOOK, World
 
 LEGACY, VERCEL = DeploymentHeader.LEGACY_SIGNATURE, DeploymentHeader.VERCEL_BYPASS
@@ -109,10 +109,37 @@ def test_what_can_not_be_a_header_s_secret_is_refused_and_not_told(
     assert header_is_set(world.platform, header) is None
 
 
+class Refusing:
+    """A secret store that answers no question."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def get(self, name: str) -> list[str]:
+        raise Unavailable(f"not {name}", code=self._code)
+
+
+def test_a_store_that_may_not_be_asked_keeps_no_webhook_back(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    denied = Refusing("access_denied")
+    world.platform = replace(world.platform, kept_secrets=denied)  # type: ignore[arg-type] # it is only asked
+    assert "x-webhook-signature" not in sent(world).headers
+    assert "may not be read" in caplog.text
+
+
+def test_a_store_that_is_away_keeps_it_back_until_it_answers(world: World) -> None:
+    away = Refusing("unavailable")
+    platform = replace(world.platform, kept_secrets=away)  # type: ignore[arg-type] # it is only asked
+    with pytest.raises(Unavailable):
+        header_secret(platform, LEGACY)
+
+
 @pytest.mark.parametrize("header", DeploymentHeader)
 def test_the_webhook_function_may_read_it_on_aws(header: DeploymentHeader) -> None:
     """Secrets Manager's ARNs end in a hyphen and six characters of its own."""
-    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tamlil-test/"
+    prefix = environment("WebhookFunction")["TAMLIL_AWS_SECRET_PREFIX"]
+    arn = f"arn:aws:secretsmanager:eu-west-1:123456789012:secret:{prefix}/"
     allowed = [
         resource
         for statement in statements("WebhookRole")
