@@ -31,7 +31,12 @@ class Reading:
     @property
     def fails(self) -> bool:
         """It is worth another try."""
-        return bool(self.flags) or has_failed(self.segments)
+        return bool(self.flags) or self.may_climb
+
+    @property
+    def may_climb(self) -> bool:
+        """It is worth as many tries as there are: chance may lead to what holds."""
+        return Flag.LOOP in self.flags or has_failed(self.segments)
 
     @property
     def repeats(self) -> bool:
@@ -63,9 +68,9 @@ def climb(
 
     A call of `read` goes up the ladder by itself as far as Whisper's own tests want. What then is
     still in a loop goes on from there: chance leads out of a loop (Holtzman et al. 2019,
-    https://arxiv.org/abs/1904.09751). A phantom phrase gets one more reading and no third: it
-    comes from what the decoder has learned and not from the sound, and so does whatever other
-    text a higher temperature would give at last.
+    https://arxiv.org/abs/1904.09751). A phantom phrase gets one more reading, at the next
+    temperature, and no third: it comes from what the decoder has learned and not from the sound,
+    and so does whatever other text a higher temperature would give at last.
 
     Args:
         read: decodes the window with these temperatures, of which there is at least one.
@@ -77,7 +82,7 @@ def climb(
         ladder = _above(ladder, first)
     best, again = first, first.fails
     while again and ladder:
-        latest = read(ladder)
+        latest = read(ladder if best.may_climb else ladder[:1])
         best = better(best, latest)
         ladder = _above(ladder, latest)
         again = best.fails and Flag.LOOP in latest.flags
