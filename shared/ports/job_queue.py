@@ -36,6 +36,10 @@ class QueueDepth:
     oldest_seconds: float | None = 0.0
 
 
+#: For so long every queue can hold a message back (seconds): SQS does for no longer.
+LONGEST_DELAY_SECONDS = 900
+
+
 class JobQueue(Protocol):
     """At-least-once, unordered in principle, oldest first in practice.
 

@@ -6,10 +6,10 @@ import math
 import re
 
 from shared.domain.errors import InvalidRequest, LimitExceeded
+from shared.ports.job_queue import LONGEST_DELAY_SECONDS
 
 #: A message with its attributes; it was 256 KiB until August 2025, and a queue may be set to less.
 MOST_BODY_BYTES = 1 << 20
-MOST_DELAY_SECONDS = 900
 MOST_VISIBILITY_SECONDS = 12 * 3600
 
 #: Whatever XML 1.0 has no character for.
@@ -41,9 +41,10 @@ def checked_delay(seconds: float) -> int:
         LimitExceeded: code ``delay_too_long``.
     """
     whole = max(0, math.ceil(seconds))
-    if whole > MOST_DELAY_SECONDS:
+    if whole > LONGEST_DELAY_SECONDS:
         raise LimitExceeded(
-            f"the delay is {whole} seconds; SQS takes {MOST_DELAY_SECONDS}", code="delay_too_long"
+            f"the delay is {whole} seconds; SQS takes {LONGEST_DELAY_SECONDS}",
+            code="delay_too_long",
         )
     return whole
 
