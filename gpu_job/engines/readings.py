@@ -85,7 +85,7 @@ def climb(
         latest = read(ladder if best.may_climb else ladder[:1])
         best = better(best, latest)
         ladder = _above(ladder, latest)
-        again = best.fails and Flag.LOOP in latest.flags
+        again = best.may_climb and Flag.LOOP in latest.flags
     return best
 
 

@@ -96,6 +96,9 @@ def test_a_phantom_phrase_is_read_once_more() -> None:
     read = Script([reading(*FAREWELL, flag=Flag.PHANTOM_PHRASE, temperature=0.2, logprob=-0.3)])
     assert climb(read, LADDER, phantom) == phantom
     assert read.asked == [LADDER[:1]]
+    read = Script([loop_at(0.2)])
+    assert climb(read, LADDER, phantom) == phantom
+    assert read.asked == [LADDER[:1]], "a loop is no reason to go on"
 
 
 def test_silence_ends_the_climb_and_takes_nothing_away() -> None:
