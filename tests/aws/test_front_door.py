@@ -26,7 +26,6 @@ def test_a_url_becomes_a_transcript_with_speakers_and_a_signed_webhook(
         webhook = receiver.wait(30)
         assert webhook is not None
         told = tenant.verify(webhook)
-        assert webhook.headers["x-vercel-protection-bypass"] == BYPASS
         assert told["type"] == "transcription.completed"
         assert (told["data"]["job_id"], told["data"]["metadata"]) == (job_id, {"a": "b"})
         wait_for(lambda: tenant.deliveries()[0]["status"] == "delivered")
@@ -51,3 +50,14 @@ def test_a_dropped_file_with_options_becomes_a_transcript_and_a_webhook(
         webhook = receiver.wait(30)
         assert webhook is not None
         assert tenant.verify(webhook)["data"]["recording_id"] == "call 1"
+
+
+def test_a_header_that_an_operator_has_set_goes_with_a_webhook(tenant: Tenant) -> None:
+    with WebhookReceiver() as receiver:
+        asked = tenant.http.post("/api/v1/webhooks/test", json={"url": receiver.url})
+        assert asked.status_code == 202, asked.text
+        webhook = receiver.wait(60)
+        assert webhook is not None
+        assert tenant.verify(webhook)["type"] == "webhook.test"
+        assert webhook.headers["x-vercel-protection-bypass"] == BYPASS
+        assert "x-webhook-signature" not in webhook.headers, "that one was not set"
