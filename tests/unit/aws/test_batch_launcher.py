@@ -225,8 +225,11 @@ def test_an_attempt_that_is_over_stops_no_later_one(start: Callable[..., FakeBat
     launcher = make_launcher()
     handle = launcher.start(job_id="job_1", attempt=1)
     batch.wait(handle, "RUNNING").lose_host()
-    job = batch.wait(handle, "RUNNABLE", "STARTING")
-    job = batch.wait(handle, "RUNNING")
+    job = batch.job(handle)
+    with job.condition:  # what lies between may be over before a busy machine looks
+        assert job.condition.wait_for(
+            lambda: job.attempts and job.process and job.status == job.told == "RUNNING", timeout=20
+        )
     launcher.stop(f"{handle}#1")
     assert batch.calls["TerminateJob"] == 0
     assert job.status == "RUNNING"
