@@ -10,6 +10,7 @@ from bench.audio import decoded
 from bench.child_side import requests, tell
 from gpu_job.engines.loader import EngineCache, EngineConfig
 from gpu_job.engines.ports import never
+from gpu_job.memory import keep_freed_memory
 from shared.domain.options import DiarizationArgs
 from shared.settings import Settings
 
@@ -17,6 +18,7 @@ from shared.settings import Settings
 def main() -> int:
     """Load, say so, then diarize whatever is asked for."""
     began = time.perf_counter()
+    keep_freed_memory()  # as the worker's program does
     settings = Settings()
     config = EngineConfig(
         models_dir=settings.models_dir, device=settings.device, threads=settings.threads

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from gpu_job import exit_codes
 from gpu_job.attempt import Pipeline, end_process
 from gpu_job.exit_codes import ExitCode
+from gpu_job.memory import keep_freed_memory
 from gpu_job.program import run_program
 from shared.ports.platform import Platform
 from shared.settings import Settings, WorkerSettings
@@ -35,6 +36,7 @@ def main() -> NoReturn:
     except ValidationError as exc:
         sys.stderr.write("".join(f"{problem}\n" for problem in problems_of(exc)))
         sys.exit(ExitCode.BAD_CONFIGURATION)
+    keep_freed_memory()
     end_process(run_program(settings, told, _make_pipeline))
 
 

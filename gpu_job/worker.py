@@ -9,6 +9,7 @@ import time
 from gpu_job.attempt import Attempts, EndNow, Pipeline, WorkerLimits, end_process
 from gpu_job.exit_codes import ExitCode
 from gpu_job.held_job import HeldJob, Outcome
+from gpu_job.memory import give_back_freed_memory
 from gpu_job.stop import StopReason
 from shared.domain.errors import Unavailable
 from shared.domain.job import Job
@@ -92,6 +93,7 @@ class Worker:
             first_job = None
             if held is not None:
                 outcomes.append(self._serve(held))
+                give_back_freed_memory()
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since >= self._idle_seconds:
                 break
