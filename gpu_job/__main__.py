@@ -18,6 +18,7 @@ from gpu_job.attempt import Pipeline, end_process
 from gpu_job.exit_codes import ExitCode
 from gpu_job.memory import keep_freed_memory
 from gpu_job.program import run_program
+from gpu_job.threads import limit_spinning
 from shared.ports.platform import Platform
 from shared.settings import Settings, WorkerSettings
 from shared.settings_problems import problems_of
@@ -37,6 +38,7 @@ def main() -> NoReturn:
         sys.stderr.write("".join(f"{problem}\n" for problem in problems_of(exc)))
         sys.exit(ExitCode.BAD_CONFIGURATION)
     keep_freed_memory()
+    limit_spinning()
     end_process(run_program(settings, told, _make_pipeline))
 
 

@@ -24,6 +24,7 @@ MOST_FUNCTION_LINES = 40
 #: Reading the environment elsewhere than in shared/settings.py, and why it may be.
 MAY_READ_ENVIRONMENT = {
     "shared/settings.py": "the one place",
+    "gpu_job/threads.py": "variables of OpenMP are not ours to name",
     "gpu_job/memory.py": "variables of the C library are not ours to name",
     "gpu_job/engines/pyannote_loading.py": "pyannote's telemetry is switched off by its variable",
     "gpu_job/models/pull.py": "variables of pip and of the hub are not ours to name",
