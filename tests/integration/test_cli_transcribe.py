@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -190,12 +190,21 @@ def test_jobs_and_keys_of_a_server_can_be_managed(command: Command, running: Run
     assert command.json("webhooks", "secret", *at(running)) == secret
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Programs begin with Ctrl-C as it is in a terminal: a shell in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_ctrl_c_cancels_the_jobs(
     running: Running, command: Command, number: signal.Signals, status: int
 ) -> None:
     env = {name: value for name, value in command.env.items() if value is not None}
-    with held_audio() as held:
+    with held_audio() as held, ExitStack() as stack:
         url = held.url("/a.wav")
         process = subprocess.Popen(
             [sys.executable, "-m", "tamlil", "transcribe", url, url, *at(running)],
@@ -203,6 +212,8 @@ def test_ctrl_c_cancels_the_jobs(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        stack.callback(process.wait)
+        stack.callback(process.kill)
         wait_for(lambda: len(held.heads) >= 1)
         wait_for(lambda: len(running.http.get("/api/v1/jobs").json()["jobs"]) == 2)
         process.send_signal(number)
