@@ -15,7 +15,7 @@ from tests.aws.support.stack import Stack
 from tests.support.waiting import wait_for
 
 #: Seconds for a job; the machine may be busy.
-PATIENCE = 150.0
+PATIENCE = 300.0
 FINISHED = ("completed", "failed", "cancelled")
 #: What an operator has set for every webhook of the deployment.
 BYPASS = "t0ken"
