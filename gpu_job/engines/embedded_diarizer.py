@@ -1,7 +1,8 @@
 """Diarization without torch: local segmentation, voice prints, clustering, reconstruction.
 
 Who speaks where is an average of what overlapping windows find likely; voices are compared over
-the whole audio.
+the whole audio. The voice prints cost the most by far: what one of them says of several windows is
+not computed again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from gpu_job.engines.interruptible import raise_stopped
 from gpu_job.engines.ports import SAMPLE_RATE, Diarization, OnSeconds, Samples, ShouldStop
 from gpu_job.engines.reconstruction import Assignment, reconstruct
 from gpu_job.engines.segmentation import STEP, WINDOW, Activity, Segmenter, window_count
+from gpu_job.engines.stitching import known_voices, listening_order
 from gpu_job.engines.voices import Voices, pack, unpack
 from shared.domain.options import DiarizationArgs
 from shared.domain.transcript import Turn
@@ -60,19 +62,18 @@ class EmbeddedDiarizer:
     ) -> tuple[list[Activity], list[VoicePrint]]:
         """Go through the audio once, window by window."""
         activity: list[Activity] = []
-        prints: list[VoicePrint] = []
+        heard: dict[int, list[VoicePrint]] = {}
         total = window_count(len(audio))
-        for first in range(0, total, _BATCH):
-            windows = range(first, min(first + _BATCH, total))
-            _check(should_stop)
-            for window, active in zip(
-                windows, self.segmenter.activity(audio, windows), strict=True
-            ):
+        for done, window in enumerate(listening_order(total)):
+            while len(activity) <= window:
                 _check(should_stop)
-                activity.append(active)
-                prints.extend(self.embedder.voice_prints(audio, window, active))
-                on_progress(min(window * STEP + WINDOW, len(audio)) / SAMPLE_RATE)
-        return activity, prints
+                windows = range(len(activity), min(len(activity) + _BATCH, total))
+                activity.extend(self.segmenter.activity(audio, windows))
+            _check(should_stop)
+            known = known_voices(window, activity, heard)
+            heard[window] = self.embedder.voice_prints(audio, window, activity[window], known)
+            on_progress(min(done * STEP + WINDOW, len(audio)) / SAMPLE_RATE)
+        return activity, [item for window in range(total) for item in heard[window]]
 
 
 def _turns(heard: Voices, speakers: Centroids) -> tuple[Turn, ...]:

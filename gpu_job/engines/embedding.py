@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,14 @@ from numpy.typing import NDArray
 from gpu_job.engines.fbank import log_mel
 from gpu_job.engines.onnx_session import OnnxSession
 from gpu_job.engines.ports import SAMPLE_RATE, Audio, Samples
-from gpu_job.engines.segmentation import FRAME_STEP, LOCAL_SPEAKERS, STEP, Activity, is_active
+from gpu_job.engines.segmentation import (
+    FRAME_STEP,
+    LOCAL_SPEAKERS,
+    STEP,
+    Activity,
+    is_active,
+    is_alone,
+)
 
 #: Less speech than this says nothing about a voice.
 MIN_SECONDS = 0.4
@@ -40,27 +48,30 @@ class Embedder:
 
     session: OnnxSession
 
-    def voice_prints(self, audio: Samples, window: int, activity: Activity) -> list[VoicePrint]:
+    def voice_prints(
+        self, audio: Samples, window: int, activity: Activity, known: Mapping[int, Vector]
+    ) -> list[VoicePrint]:
         """Embed each local speaker of a window.
 
         Args:
             audio: the whole audio.
             window: the window's number.
             activity: (589, 3) from the segmenter.
+            known: the vectors of local speakers for whom the network isn't needed.
 
         Returns:
             One print for each local speaker that says enough, alone if possible.
         """
         start = window * STEP
         active = is_active(activity)
-        alone = active & (active.sum(axis=1, keepdims=True) == 1)
+        alone = is_alone(active)
         prints = []
         for speaker in range(LOCAL_SPEAKERS):
             seconds = float(alone[:, speaker].sum()) * FRAME_STEP / SAMPLE_RATE
             mask = alone if seconds >= MIN_SECONDS else active
             speech = _gather(audio, start, mask[:, speaker])
             if len(speech) >= MIN_SECONDS * SAMPLE_RATE:
-                vector = self.embed(speech)
+                vector = known[speaker] if speaker in known else self.embed(speech)
                 prints.append(
                     VoicePrint(window=window, speaker=speaker, seconds=seconds, vector=vector)
                 )

@@ -65,6 +65,12 @@ def is_active(activity: Activity) -> NDArray[np.bool_]:
     return active
 
 
+def is_alone(active: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where a local speaker is active and nobody else is."""
+    alone: NDArray[np.bool_] = active & (active.sum(axis=1, keepdims=True) == 1)
+    return alone
+
+
 def load_segmenter(folder: Path, *, threads: int = 0) -> Segmenter:
     """Load ``segmentation-3.0.onnx`` of a model's folder.
 

@@ -127,6 +127,15 @@ def test_one_voice_is_one_speaker_and_progress_is_the_audio_heard() -> None:
     assert {shape[1] for shape in heard.shapes} == {501}
 
 
+def test_the_network_hears_a_voice_in_one_window_of_three_and_each_window_has_its_print() -> None:
+    diarizer, heard = _diarizer(_always(1))
+    found = diarizer.diarize(
+        silence(30), ANY, on_progress=lambda _: None, should_stop=lambda: False
+    )
+    assert [item.window for item in unpack(found.voices).prints] == list(range(9 + 1))
+    assert len(heard.shapes) == 4
+
+
 def test_silence_and_no_audio_give_no_turns() -> None:
     for seconds in (0, 12):
         diarizer, heard = _diarizer(_always(0))
