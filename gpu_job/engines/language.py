@@ -4,23 +4,28 @@ A file may begin with a jingle, a greeting or a quotation in another language, s
 is not asked alone. Windows are asked one by one, far from each other first, until the mean of
 their probabilities is sure. A window counts by the speech in it: what a few words at the end are
 taken for says little about an hour.
+
+Before that the beginnings of two windows are asked, which takes a third of the time. Ten seconds
+were taken for a wrong language at up to 0.87 (clips of known ones), so they decide only where both
+are surer than that by far and agree.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from gpu_job.engines.chunks import Window
+from gpu_job.engines.chunks import WINDOW_SECONDS, Window
 from gpu_job.engines.interruptible import run_interruptibly
-from gpu_job.engines.ports import Samples, ShouldStop
+from gpu_job.engines.ports import SAMPLE_RATE, Samples, ShouldStop
 from gpu_job.engines.whisper_backend import WhisperBackend
 
 #: ISO 639-2 for "undetermined": nobody spoke, so there was nothing to detect.
 UNDETERMINED = "und"
 FEWEST_WINDOWS, MOST_WINDOWS = 2, 5
 SURE = 0.8
+EXCERPT_SECONDS, SURE_OF_EXCERPT = 10.0, 0.95
 
 
 def heard_language(
@@ -35,14 +40,16 @@ def heard_language(
         WorkerError: the engine failed.
         Stopped: `should_stop` turned true.
     """
+    order = spread(len(windows))
+    ask = partial(_ask, backend, audio, should_stop)
+    if (agreed := _agreed([windows[number] for number in order[:FEWEST_WINDOWS]], ask)) is not None:
+        return agreed
     totals: defaultdict[str, float] = defaultdict(float)
     heard = 0.0
-    for asked, number in enumerate(spread(len(windows)), start=1):
+    for asked, number in enumerate(order, start=1):
         window = windows[number]
         seconds = sum(region.end - region.start for region in window.speech)
-        found = run_interruptibly(
-            partial(backend.language_probabilities, window.samples(audio)), should_stop
-        )
+        found = ask(window, WINDOW_SECONDS)
         for code, probability in found.items():
             totals[code] += probability * seconds
         heard += seconds
@@ -52,6 +59,41 @@ def heard_language(
         return UNDETERMINED, 0.0
     code = max(totals, key=lambda known: totals[known])
     return code, min(1.0, totals[code] / heard)
+
+
+def _agreed(
+    windows: Sequence[Window], ask: Callable[[Window, float], Mapping[str, float]]
+) -> tuple[str, float] | None:
+    """Return what the beginnings of windows are surely taken for, if it is one language."""
+    if len(windows) < FEWEST_WINDOWS or any(_length(item) < EXCERPT_SECONDS for item in windows):
+        return None
+    codes: set[str] = set()
+    sure = 0.0
+    for window in windows:
+        found = ask(window, EXCERPT_SECONDS)
+        code = max(found, key=lambda known: found[known])
+        codes.add(code)
+        if found[code] < SURE_OF_EXCERPT or len(codes) > 1:
+            return None
+        sure += found[code]
+    return codes.pop(), min(1.0, sure / len(windows))
+
+
+def _ask(
+    backend: WhisperBackend,
+    audio: Samples,
+    should_stop: ShouldStop,
+    window: Window,
+    seconds: float,
+) -> Mapping[str, float]:
+    """Return what the first `seconds` of a window are taken for; less is filled up with silence."""
+    part = window.samples(audio)[: round(seconds * SAMPLE_RATE)]
+    work = partial(backend.language_probabilities, part, shortest=seconds)
+    return run_interruptibly(work, should_stop)
+
+
+def _length(window: Window) -> float:
+    return sum(piece.end - piece.start for piece in window.pieces)
 
 
 def spread(count: int) -> list[int]:
