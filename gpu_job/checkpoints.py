@@ -21,8 +21,9 @@ from gpu_job.held_job import HeldJob
 from gpu_job.steps.store import persist
 from shared.domain.codec import to_document
 from shared.domain.errors import Conflict, NotFound, Unavailable
-from shared.domain.saved_work import DecodingPlan, Part, SavedWork, Spoken
+from shared.domain.saved_work import SavedWork
 from shared.domain.transcript import Segment
+from shared.domain.work_parts import DecodingPlan, Part, Spoken
 from shared.services.saved_parts import (
     read_parts,
     read_plan,

@@ -28,7 +28,7 @@ from gpu_job.steps.decode import DecodedAudio
 from gpu_job.stopwatch import Stopwatch
 from shared.domain.model_policy import ModelPolicy
 from shared.domain.options import TranscriptionOptions
-from shared.domain.saved_work import DecodingPlan, Spoken, Stretch
+from shared.domain.work_parts import DecodingPlan, Spoken, Stretch
 
 
 class Decode(Protocol):

@@ -2,14 +2,13 @@
 
 The work itself lies in the blob store: parts, each a batch of segments, and the diarizer's voices.
 The record says which of them count. It is written with the renewal of the lease, under the
-attempt's fence, so what a stale worker stores after it lost the job is never listed.
+attempt's fence, so what a stale worker stores after it lost the job is never listed. What is in the
+stored work says `shared.domain.work_parts`; a function that only reads records loads none of that.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-
-from shared.domain.transcript import Segment, Turn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,47 +58,6 @@ class SavedWork:
         else:
             runs = (*runs, PartRun(attempt=attempt, count=1))
         return replace(self, runs=runs, segments=self.segments + segments, done=done)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
-    """A batch of finished segments, numbered on from the part before; without speakers.
-
-    `done` is the time (seconds) before which this and all earlier parts hold every segment.
-    """
-
-    segments: tuple[Segment, ...]
-    done: float
-    language: str
-    language_probability: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stretch:
-    """A region of the plan (seconds), and its language where regions have their own."""
-
-    start: float
-    end: float
-    language: str | None = None
-    language_probability: float = 0.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DecodingPlan:
-    """What an attempt has found out before it decodes, so that the next one need not."""
-
-    model: str
-    language: str
-    language_probability: float
-    chunks: tuple[Stretch, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Spoken:
-    """Who speaks when, as the diarizer said: all turns, and those that words go by."""
-
-    turns: tuple[Turn, ...]
-    exclusive: tuple[Turn, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -23,8 +23,8 @@ from shared.domain.reading_position import (
     encode_position,
     mark_of,
 )
-from shared.domain.saved_work import Part
 from shared.domain.transcript import Segment
+from shared.domain.work_parts import Part
 from shared.ports.platform import Platform
 from shared.services.read_job import read_job, read_transcript
 from shared.services.saved_parts import read_parts

@@ -13,8 +13,8 @@ from typing import TypeVar
 from shared.domain.codec import from_document, to_document
 from shared.domain.errors import InvalidRequest, NotFound, Unavailable
 from shared.domain.job import Job
-from shared.domain.saved_work import DecodingPlan, Part, Spoken
 from shared.domain.transcript import Transcript
+from shared.domain.work_parts import DecodingPlan, Part, Spoken
 from shared.ports.platform import Platform
 from shared.services.keys_of_blobs import (
     heard_key,

@@ -15,7 +15,7 @@ from gpu_job.pipeline import TranscriptionPipeline
 from gpu_job.steps.take_source import make_source_taker
 from gpu_job.worker import Worker
 from shared.domain.errors import NotFound
-from shared.domain.saved_work import DecodingPlan
+from shared.domain.work_parts import DecodingPlan
 from shared.ports.platform import Platform
 from shared.services.cancel_job import purge_job
 from shared.services.claim_job import claim_job

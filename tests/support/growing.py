@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from shared.domain.job import Job, Stage
-from shared.domain.saved_work import Part, SavedWork
+from shared.domain.saved_work import SavedWork
 from shared.domain.transcript import Segment, SpeakerTotal, Transcript
+from shared.domain.work_parts import Part
 from shared.services.saved_parts import store_part
 from shared.services.work_on_job import complete_job, report_progress
 from tests.support.world import World, make_transcript

@@ -14,8 +14,9 @@ from shared.domain.errors import NotFound, TamlilError
 from shared.domain.job import Job, Stage, Status
 from shared.domain.lifecycle import TRANSITIONS
 from shared.domain.messages import JobEvent
-from shared.domain.saved_work import Part, SavedWork
+from shared.domain.saved_work import SavedWork
 from shared.domain.transcript import Segment
+from shared.domain.work_parts import Part
 from shared.ports.delivery_store import DeliveryQuery
 from shared.ports.platform import Platform
 from shared.services.saved_parts import read_parts, store_part

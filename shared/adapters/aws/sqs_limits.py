@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 
 from shared.domain.errors import InvalidRequest, LimitExceeded
 from shared.ports.job_queue import LONGEST_DELAY_SECONDS
@@ -12,8 +13,7 @@ from shared.ports.job_queue import LONGEST_DELAY_SECONDS
 MOST_BODY_BYTES = 1 << 20
 MOST_VISIBILITY_SECONDS = 12 * 3600
 
-#: Whatever XML 1.0 has no character for.
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def checked_body(body: str) -> str:
@@ -23,7 +23,7 @@ def checked_body(body: str) -> str:
         LimitExceeded: code ``message_too_large``.
         InvalidRequest: empty, or with a character that SQS does not take.
     """
-    if not body or (found := _FORBIDDEN.search(body)):
+    if not body or (found := _forbidden(body).search(body)):
         what = f"the character U+{ord(found[0]):04X}" if body and found else "no text"
         raise InvalidRequest(f"a message can't hold {what}", code="invalid_message")
     size = len(body.encode())
@@ -62,3 +62,16 @@ def checked_visibility(seconds: float) -> int:
             code="visibility_too_long",
         )
     return whole
+
+
+def _forbidden(body: str) -> re.Pattern[str]:
+    """Return whatever XML 1.0 has no character for, as far as it may be in this text.
+
+    Our own messages are ASCII; to compile the whole pattern takes 7 ms of a cold start.
+    """
+    return _CONTROLS if body.isascii() else _beyond_ascii()
+
+
+@cache
+def _beyond_ascii() -> re.Pattern[str]:
+    return re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

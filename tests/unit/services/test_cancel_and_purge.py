@@ -4,7 +4,8 @@ import pytest
 
 from shared.domain.errors import Conflict, NotFound, StaleAttempt, Unavailable
 from shared.domain.job import Job, Status
-from shared.domain.saved_work import KeptWork, Part
+from shared.domain.saved_work import KeptWork
+from shared.domain.work_parts import Part
 from shared.ports.delivery_store import DeliveryQuery
 from shared.services.cancel_job import cancel_job, erase_job, purge_job
 from shared.services.keys_of_blobs import upload_key

@@ -4,8 +4,9 @@ import pytest
 
 from shared.domain.errors import StaleAttempt, Unavailable
 from shared.domain.job import Job, Stage
-from shared.domain.saved_work import Part, PartRun, SavedWork
+from shared.domain.saved_work import PartRun, SavedWork
 from shared.domain.transcript import Segment
+from shared.domain.work_parts import Part
 from shared.services.claim_job import claim_job
 from shared.services.saved_parts import read_parts, store_part
 from shared.services.sweep import sweep
