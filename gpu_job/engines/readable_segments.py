@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from shared.domain.transcript import Segment, Word
 
-#: Measured with read speech and dialogue: with these three, segments are as many and as
-#: long as those of sequential decoding, and end with a phrase instead of inside one.
+#: Measured with read speech and dialogue: with these three, segments are at least as many and
+#: no longer, the longest tenth neither, than those of sequential decoding, and end with a phrase
+#: instead of inside one.
 PAUSE_SECONDS = 0.5
-MAX_SECONDS = 10.0
+MAX_SECONDS = 8.0
 MAX_CHARACTERS = 160
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "？", "！", "؟", "۔", "।")  # noqa: RUF001 (CJK)
 _CLAUSE_ENDS = (",", ";", ":", "،", "、", "，", "；", "—")  # noqa: RUF001 (CJK)

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -21,6 +21,8 @@ WINDOW = Window(
     pieces=(Region(start=0.0, end=10.5), Region(start=11.5, end=22.5)), speech=(FIRST, SECOND)
 )
 OPTIONS = TranscriptionOptions(language="en")
+T = TypeVar("T")
+
 BEST = replace(OPTIONS, accuracy=Accuracy.BEST)
 
 
@@ -96,6 +98,11 @@ def asked(backend: ScriptedWhisper) -> list[tuple[float, float]]:
     return [(round(chunk.start, 1), round(chunk.end, 1)) for chunk in chunks]
 
 
+def in_order(items: Iterable[T]) -> list[T]:
+    """Each once: what is long comes out in several segments."""
+    return list(dict.fromkeys(items))
+
+
 def stops_early(chunk: Region) -> list[Segment]:
     """The packed window: it says the first half and stops. Asked for the second, it says that."""
     word, start = ("one", 0.5) if chunk.start < 5 else ("two", chunk.start)
@@ -106,14 +113,14 @@ def test_a_decoder_that_ends_early_is_asked_for_the_rest() -> None:
     backend = ScriptedWhisper(batched_answer=stops_early)
     texts = [segment.text for segment in transcribed(backend)]
     assert asked(backend)[1:] == [(12.0, 22.0)]
-    assert [text.split()[0] for text in texts] == ["one", "two"]
+    assert in_order(text.split()[0] for text in texts) == ["one", "two"]
 
 
 def test_so_is_one_that_carries_the_context() -> None:
     backend = ScriptedWhisper(batched_answer=stops_early, sequential_answer=stops_early)
     texts = [segment.text for segment in transcribed(backend, BEST)]
     assert asked(backend) == [(12.0, 22.0)]
-    assert [text.split()[0] for text in texts] == ["one", "two"]
+    assert in_order(text.split()[0] for text in texts) == ["one", "two"]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +142,7 @@ def test_what_may_be_silence_or_fails_is_put_in_and_says_so(
 
     backend = ScriptedWhisper(batched_answer=answer, sequential_answer=answer)
     said = transcribed(backend)
-    assert [(one.text.split()[0], one.flags) for one in said] == [("one", ()), ("well", flags)]
+    told = in_order((one.text.split()[0], one.flags) for one in said)
+    assert told == [("one", ()), ("well", flags)]
     assert len(asked(backend)) == 2
     assert len(backend.singles) == tries
