@@ -16,7 +16,7 @@ from shared.domain.job import Job, Status
 from shared.domain.options import TranscriptionOptions
 from shared.ports.platform import Platform
 from shared.services.build_payload import iso_time
-from shared.services.read_job import read_transcript
+from shared.services.read_transcript import read_transcript
 
 
 def job_path(job_id: str) -> str:

@@ -11,7 +11,7 @@ from shared.domain.deliveries import Delivery
 from shared.domain.events import EventType
 from shared.domain.job import Job, PayloadMode, Status
 from shared.ports.platform import Platform
-from shared.services.read_job import read_transcript, require_result
+from shared.services.read_transcript import read_transcript, require_result
 
 _STATUS = {
     EventType.TRANSCRIPTION_PROCESSING: Status.PROCESSING,

@@ -1,13 +1,9 @@
-"""Reading jobs and results, within one tenant."""
+"""Reading jobs, within one tenant."""
 
 from __future__ import annotations
 
-import json
-
-from shared.domain.codec import from_document
-from shared.domain.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from shared.domain.job import Job, Status
-from shared.domain.transcript import Transcript
+from shared.domain.errors import InvalidRequest, NotFound
+from shared.domain.job import Job
 from shared.ports.job_store import JobPage, JobQuery
 from shared.ports.platform import Platform
 
@@ -39,34 +35,6 @@ def list_jobs(platform: Platform, query: JobQuery) -> JobPage:
     if not 1 <= query.limit <= MOST_PER_PAGE:
         raise InvalidRequest(f"limit must be 1 to {MOST_PER_PAGE}", field="limit")
     return platform.jobs.query(query)
-
-
-def read_transcript(platform: Platform, job: Job) -> Transcript:
-    """Return a completed job's canonical transcript.
-
-    Raises:
-        Conflict: code ``job_not_completed``.
-        Unavailable: the stored document is not there or not readable.
-    """
-    try:
-        document = json.loads(platform.blobs.read(require_result(job)))
-        return from_document(Transcript, document)
-    except (NotFound, InvalidRequest, ValueError) as exc:
-        raise Unavailable(f"the transcript of job {job.id} can't be read from the store") from exc
-
-
-def require_result(job: Job) -> str:
-    """The blob key of the transcript.
-
-    Raises:
-        Conflict: code ``job_not_completed``.
-    """
-    if job.status is not Status.COMPLETED or job.result is None:
-        raise Conflict(
-            f"job {job.id} is {job.status}; only a completed job has a transcript",
-            code="job_not_completed",
-        )
-    return job.result.key
 
 
 def _absent(job_id: str) -> NotFound:

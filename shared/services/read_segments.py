@@ -26,7 +26,8 @@ from shared.domain.reading_position import (
 from shared.domain.transcript import Segment
 from shared.domain.work_parts import Part
 from shared.ports.platform import Platform
-from shared.services.read_job import read_job, read_transcript
+from shared.services.read_job import read_job
+from shared.services.read_transcript import read_transcript
 from shared.services.saved_parts import read_parts
 
 #: The most on a page, in segments and as JSON: a function on AWS Lambda answers with 6 MB at most.

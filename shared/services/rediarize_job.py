@@ -23,7 +23,8 @@ from shared.domain.options import DiarizationArgs
 from shared.ports.platform import Platform
 from shared.services.check_options import check_diarization
 from shared.services.count_jobs import count_submitted
-from shared.services.read_job import read_job, require_result
+from shared.services.read_job import read_job
+from shared.services.read_transcript import require_result
 from shared.services.send_job import send_job
 from shared.services.submit_job import Submitted, check_webhook_url, same_request
 from shared.services.update_job import publish_quietly

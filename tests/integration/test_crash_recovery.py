@@ -17,7 +17,7 @@ from shared.domain.job import Status, WebhookTarget
 from shared.ports.job_store import JobQuery
 from shared.services.cancel_job import purge_job
 from shared.services.deliver_webhook import deliver_webhook
-from shared.services.read_job import read_transcript
+from shared.services.read_transcript import read_transcript
 from shared.services.submit_job import submit_job
 from shared.services.sweep import sweep
 from shared.services.work_on_job import complete_job

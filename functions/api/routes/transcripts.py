@@ -18,7 +18,8 @@ from shared.domain.api_keys import Scope
 from shared.domain.job import Job
 from shared.formats import FORMATS, LIMITS, About, Format, RenderOptions, find_format, render
 from shared.services.leave_rendering import leave_rendering
-from shared.services.read_job import read_job, read_transcript, require_result
+from shared.services.read_job import read_job
+from shared.services.read_transcript import read_transcript, require_result
 
 router = APIRouter(tags=["jobs"], route_class=SecuredRoute)
 

@@ -18,7 +18,7 @@ from functions.observability.emit import MetricsLog
 from shared.domain.errors import InvalidRequest
 from shared.formats import About, RenderOptions, render
 from shared.services.manage_keys import create_key
-from shared.services.read_job import read_transcript
+from shared.services.read_transcript import read_transcript
 from shared.services.work_on_job import complete_job
 from tests.support.functions_aws import Emitted, documented, documented_names
 from tests.support.platform import make_settings

@@ -9,7 +9,8 @@ from shared.domain.errors import Conflict, NotFound, StaleAttempt, Unavailable
 from shared.domain.job import Job, JobError, Stage, Status
 from shared.services.cancel_job import cancel_job, purge_job
 from shared.services.claim_job import claim_job, claim_next
-from shared.services.read_job import list_jobs, read_transcript
+from shared.services.read_job import list_jobs
+from shared.services.read_transcript import read_transcript
 from shared.services.sweep import execution_ended, sweep
 from shared.services.work_on_job import (
     complete_job,
