@@ -25,7 +25,8 @@ MOST_CLUSTERED = 4_000
 #: A group smaller than this share of the largest is taken for a part of another. In short audio one
 #: print is enough: it stands for 1.5 seconds of one voice alone, and a voice in it has few.
 _SMALL_SHARE = 0.05
-#: The windows around a single print mostly outvote it: it is not a speaker that was asked for.
+#: The windows around a single print mostly outvote it: it is not a speaker that was asked for. (Of
+#: neighbouring windows the prints may be one embedding, so a stray one can pass as two.)
 _FORCED_COUNT = 2
 #: For a forced number of groups the tree is cut into at most so many times as many.
 _DEEPEST_CUT = 20

@@ -31,10 +31,10 @@ EXCERPT_SECONDS, SURE_OF_EXCERPT = 10.0, 0.95
 def heard_language(
     backend: WhisperBackend, audio: Samples, windows: Sequence[Window], should_stop: ShouldStop
 ) -> tuple[str, float]:
-    """Return the language with the highest mean probability, and that mean.
+    """Return the language with the highest mean probability, and that mean, of what was asked.
 
-    So where windows disagree, each sure of itself, the probability is the share of speech that
-    says so, and low.
+    So where whole windows disagree, each sure of itself, the probability is the share of speech
+    that says so, and low.
 
     Raises:
         WorkerError: the engine failed.
@@ -48,7 +48,7 @@ def heard_language(
     heard = 0.0
     for asked, number in enumerate(order, start=1):
         window = windows[number]
-        seconds = sum(region.end - region.start for region in window.speech)
+        seconds = _speech(window)
         found = ask(window, WINDOW_SECONDS)
         for code, probability in found.items():
             totals[code] += probability * seconds
@@ -65,7 +65,7 @@ def _agreed(
     windows: Sequence[Window], ask: Callable[[Window, float], Mapping[str, float]]
 ) -> tuple[str, float] | None:
     """Return what the beginnings of windows are surely taken for, if it is one language."""
-    if len(windows) < FEWEST_WINDOWS or any(_length(item) < EXCERPT_SECONDS for item in windows):
+    if len(windows) < FEWEST_WINDOWS or any(_speech(item) < EXCERPT_SECONDS for item in windows):
         return None
     codes: set[str] = set()
     sure = 0.0
@@ -92,8 +92,8 @@ def _ask(
     return run_interruptibly(work, should_stop)
 
 
-def _length(window: Window) -> float:
-    return sum(piece.end - piece.start for piece in window.pieces)
+def _speech(window: Window) -> float:
+    return sum(region.end - region.start for region in window.speech)
 
 
 def spread(count: int) -> list[int]:

@@ -1,12 +1,15 @@
 """Who of neighbouring windows is one person, by when they speak: not every voice needs the network.
 
 Windows overlap, and whoever speaks at the same moments in two of them is one person. So one window
-in three is listened to, and in those between a voice is the average of what was heard of it there.
+in three is listened to, and in those between a voice is the average of what was heard of it there;
+only who is not recognised so is listened to as well.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +33,7 @@ STRIDE = 3
 _LIKENESS = 0.75
 #: Speech at the same moments that is shorter than this may be chance.
 _LEAST_SECONDS = 0.4
-#: Where less of what a voice says alone was listened to than this share, it is listened to itself.
+#: Where less of what a voice says alone is heard alone beside it too, it is listened to itself.
 _COVERED = 0.7
 
 _Frames = NDArray[np.bool_]
@@ -57,18 +60,27 @@ def known_voices(
     if window % STRIDE == 0:
         return {}
     alone = is_alone(is_active(activity[window]))
-    beside = [other for other in _beside(window) if other in heard]
+    found: dict[int, list[_Match]] = defaultdict(list)
+    for other in _beside(window):
+        if other in heard:
+            for match in _matches(window, other, activity, heard[other]):
+                found[match.speaker].append(match)
     known = {}
-    for speaker in range(alone.shape[1]):
-        found = [
-            match
-            for other in beside
-            if (match := _match(window, speaker, other, activity, heard[other])) is not None
-        ]
+    for speaker, matches in found.items():
+        covered = np.any([match.shared for match in matches], axis=0)
         wanted = min(_seconds(alone[:, speaker]), MAX_SECONDS)
-        if found and sum(seconds for _, seconds in found) >= _COVERED * wanted:
-            known[speaker] = _average(found)
+        if _seconds(covered) >= _COVERED * wanted:
+            known[speaker] = _average(matches)
     return known
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Match:
+    """A local speaker is `voice` of a window beside; `shared`: the frames alone in both, (589,)."""
+
+    speaker: int
+    voice: VoicePrint
+    shared: _Frames
 
 
 def _beside(window: int) -> tuple[int, int]:
@@ -76,26 +88,37 @@ def _beside(window: int) -> tuple[int, int]:
     return before, before + STRIDE
 
 
-def _match(
-    window: int,
-    speaker: int,
-    other: int,
-    activity: Sequence[Activity],
-    heard: Sequence[VoicePrint],
-) -> tuple[Vector, float] | None:
-    """Return who of another window's voices that speaker is, and the seconds alone in both."""
+def _matches(
+    window: int, other: int, activity: Sequence[Activity], heard: Sequence[VoicePrint]
+) -> list[_Match]:
+    """Return who of a window is whom of another, one to one.
+
+    Where that tells two apart whom the other takes for one, its print is neither's.
+    """
     here, there = _overlap(window, other, activity)
-    here_alone, there_alone = is_alone(here)[:, speaker], is_alone(there)
+    alone, alone_there = is_alone(here), is_alone(there)
+    found = []
+    for speaker in range(here.shape[1]):
+        best = _most_alike(here[:, speaker], there, heard)
+        if best is None:
+            continue
+        shared = np.zeros(FRAMES, dtype=np.bool_)
+        place = slice(FRAMES - len(here), None) if other > window else slice(len(here))
+        shared[place] = alone[:, speaker] & alone_there[:, best.speaker]
+        found.append(_Match(speaker=speaker, voice=best, shared=shared))
+    claims = Counter(match.voice.speaker for match in found)
+    return [match for match in found if claims[match.voice.speaker] == 1 and match.shared.any()]
+
+
+def _most_alike(active: _Frames, there: _Frames, heard: Sequence[VoicePrint]) -> VoicePrint | None:
+    """Return whose activity is most like that of a local speaker, if anybody's is like enough."""
     best, likeness = None, _LIKENESS
     for item in heard:
-        both = int((here[:, speaker] & there[:, item.speaker]).sum())
-        alike = 2 * both / max(1, int(here[:, speaker].sum() + there[:, item.speaker].sum()))
+        both = int((active & there[:, item.speaker]).sum())
+        alike = 2 * both / max(1, int(active.sum() + there[:, item.speaker].sum()))
         if alike >= likeness and both * FRAME_STEP >= _LEAST_SECONDS * SAMPLE_RATE:
             best, likeness = item, alike
-    if best is None:
-        return None
-    shared = _seconds(here_alone & there_alone[:, best.speaker])
-    return (best.vector, shared) if shared else None
+    return best
 
 
 def _overlap(window: int, other: int, activity: Sequence[Activity]) -> tuple[_Frames, _Frames]:
@@ -107,8 +130,8 @@ def _overlap(window: int, other: int, activity: Sequence[Activity]) -> tuple[_Fr
     return here[:ahead], there[-ahead:]
 
 
-def _average(found: Sequence[tuple[Vector, float]]) -> Vector:
-    mean = np.sum([vector * seconds for vector, seconds in found], axis=0)
+def _average(matches: Sequence[_Match]) -> Vector:
+    mean = np.sum([match.voice.vector * _seconds(match.shared) for match in matches], axis=0)
     unit: Vector = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
     return unit
 

@@ -23,7 +23,7 @@ from gpu_job.engines.loader import (
 )
 from gpu_job.engines.onnx_session import OnnxSession
 from gpu_job.engines.ports import Transcriber, never
-from gpu_job.engines.readable_segments import MAX_CHARACTERS, split_segment
+from gpu_job.engines.readable_segments import MAX_CHARACTERS, MAX_SECONDS, split_segment
 from gpu_job.engines.silero_vad import SileroVad
 from gpu_job.steps.decode import decode
 from shared.domain.errors import ModelUnavailable, Stopped, UnsupportedOption, WorkerError
@@ -75,7 +75,15 @@ def test_splitting_keeps_every_word_and_the_limits(texts: list[str]) -> None:
     segment = spoken(0, *texts)
     pieces = split_segment(segment)
     assert [word for piece in pieces for word in piece.words] == list(segment.words)
-    assert all(len(piece.text) <= MAX_CHARACTERS or len(piece.words) == 1 for piece in pieces)
+    several = [piece for piece in pieces if len(piece.words) > 1]
+    assert all(len(piece.text) <= MAX_CHARACTERS for piece in several)
+    assert all(piece.end - piece.start <= MAX_SECONDS for piece in several)
+
+
+def test_a_segment_takes_up_to_eight_seconds() -> None:
+    assert MAX_SECONDS == 8.0
+    assert len(_texts(spoken(0, *["word"] * 16))) == 1
+    assert len(_texts(spoken(0, *["word"] * 17))) == 2
 
 
 def test_a_segment_without_words_is_left_alone() -> None:

@@ -47,7 +47,7 @@ def test_where_a_beginning_leaves_doubt_whole_windows_are_asked(doubt: str) -> N
     assert probability == pytest.approx(0.99)
 
 
-@pytest.mark.parametrize("spans", [[(0, 28, "he")], [(0, 28, "he"), (40, 49, "he")]])
+@pytest.mark.parametrize("spans", [[(0, 28, "he")], [(0, 28, "he"), (40, 49.8, "he")]])
 def test_a_single_window_or_a_short_one_is_asked_whole(
     spans: list[tuple[float, float, str]],
 ) -> None:
@@ -72,7 +72,15 @@ def test_a_greeting_in_another_language_does_not_decide() -> None:
     code, probability, asked = detected((0, 28, "en"), *spans)
     assert code == "he"
     assert probability > 0.8
-    assert asked.count(WHOLE) <= 5
+    assert asked == [PART] * 2
+
+
+def test_nor_does_it_where_it_is_one_of_the_two_that_are_asked_first() -> None:
+    spans = [(n * 40.0, n * 40.0 + 28, "he") for n in range(9)]
+    spans[spread(9)[0]] = (*spans[spread(9)[0]][:2], "en")
+    code, probability, asked = detected(*spans)
+    assert (code, asked) == ("he", [PART] * 2 + [WHOLE] * 5)
+    assert probability == pytest.approx((4 * 0.99 + 0.01) / 5)
 
 
 def test_at_most_five_windows_are_asked_and_neighbours_not_one_after_another() -> None:
