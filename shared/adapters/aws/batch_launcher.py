@@ -32,6 +32,8 @@ BACKOFF_SECONDS = 0.5
 #: their own deployment's value only (template.yaml).
 DEPLOYMENT_TAG = "tamlil-deployment"
 _LONGEST_NAME = 128
+#: Ids that one DescribeJobs takes.
+_MOST_DESCRIBED = 100
 #: From this HTTP status on the fault is the service's.
 _OUR_FAULT_ENDS = 500
 
@@ -127,7 +129,8 @@ class BatchLauncher:
         """Ids of the jobs that wait for a machine, start or run."""
         with self._lock:
             now = time.monotonic()
-            if now - self._listed_at >= self._listing_seconds:
+            looks = now - self._listed_at >= self._listing_seconds
+            if looks:
                 self._listed = self._list()
                 self._listed_at = now
             self._started = {
@@ -135,7 +138,22 @@ class BatchLauncher:
                 for job, at in self._started.items()
                 if job not in self._listed and now - at < self._listing_lag_seconds
             }
+            if looks and self._started:
+                self._forget_ended()
             return self._listed | self._started.keys()
+
+    def _forget_ended(self) -> None:
+        """What this process has started and no listing shows may be over already.
+
+        Counted for one that is still to come it would keep the next worker from being started, for
+        the minute until the job is dispatched again.
+        """
+        with translated("the Batch queue"):
+            ids = list(self._started)[:_MOST_DESCRIBED]
+            described = self._clients.batch.describe_jobs(jobs=ids)
+        for job in _jobs(described, "jobs"):
+            if job["status"] in _OVER:
+                self._started.pop(job["jobId"], None)
 
     def _submit(self, name: str, job_id: str) -> str | None:
         """Submit once; None when it surely was not taken, but may be if it is asked again.

@@ -160,6 +160,15 @@ def test_what_never_shows_is_not_active_for_ever(start: Callable[..., FakeBatch]
     assert launcher.active() == frozenset()
 
 
+def test_what_has_ended_at_once_is_not_taken_for_one_that_is_still_to_come(
+    start: Callable[..., FakeBatch],
+) -> None:
+    batch = start()
+    launcher = make_launcher(listing_seconds=0)
+    batch.wait(launcher.start(job_id="job_1", attempt=1))
+    assert launcher.active() == frozenset()
+
+
 def test_every_state_between_submission_and_end_is_active(
     start: Callable[..., FakeBatch],
 ) -> None:

@@ -81,6 +81,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "sqs:GetQueueAttributes": {"JobsQueue"},
         "batch:SubmitJob": {"Batch queue", "Batch definition"},
         "batch:TagResource": {"Batch jobs"},
+        "batch:DescribeJobs": {"*"},
         "batch:ListJobs": {"*"},
         "events:PutEvents": {"EventBus"},
     },
