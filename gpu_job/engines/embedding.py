@@ -19,6 +19,7 @@ from gpu_job.engines.segmentation import (
     Activity,
     is_active,
     is_alone,
+    seconds_of,
 )
 
 #: Less speech than this says nothing about a voice.
@@ -67,7 +68,7 @@ class Embedder:
         alone = is_alone(active)
         prints = []
         for speaker in range(LOCAL_SPEAKERS):
-            seconds = float(alone[:, speaker].sum()) * FRAME_STEP / SAMPLE_RATE
+            seconds = seconds_of(alone[:, speaker])
             mask = alone if seconds >= MIN_SECONDS else active
             speech = _gather(audio, start, mask[:, speaker])
             if len(speech) >= MIN_SECONDS * SAMPLE_RATE:

@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import itemgetter
+from statistics import mean
 
 from gpu_job.engines.chunks import WINDOW_SECONDS, Window
 from gpu_job.engines.interruptible import run_interruptibly
@@ -67,16 +69,13 @@ def _agreed(
     """Return what the beginnings of windows are surely taken for, if it is one language."""
     if len(windows) < FEWEST_WINDOWS or any(_speech(item) < EXCERPT_SECONDS for item in windows):
         return None
-    codes: set[str] = set()
-    sure = 0.0
+    answers: list[tuple[str, float]] = []
     for window in windows:
-        found = ask(window, EXCERPT_SECONDS)
-        code = max(found, key=lambda known: found[known])
-        codes.add(code)
-        if found[code] < SURE_OF_EXCERPT or len(codes) > 1:
+        code, probability = max(ask(window, EXCERPT_SECONDS).items(), key=itemgetter(1))
+        if probability < SURE_OF_EXCERPT or (answers and code != answers[0][0]):
             return None
-        sure += found[code]
-    return codes.pop(), min(1.0, sure / len(windows))
+        answers.append((code, probability))
+    return answers[0][0], min(1.0, mean(probability for _, probability in answers))
 
 
 def _ask(

@@ -71,6 +71,11 @@ def is_alone(active: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return alone
 
 
+def seconds_of(mask: NDArray[np.bool_]) -> float:
+    """How long the frames last in which a mask is true."""
+    return float(mask.sum()) * FRAME_STEP / SAMPLE_RATE
+
+
 def load_segmenter(folder: Path, *, threads: int = 0) -> Segmenter:
     """Load ``segmentation-3.0.onnx`` of a model's folder.
 

@@ -22,9 +22,8 @@ WINDOW = Window(
     pieces=(Region(start=0.0, end=10.5), Region(start=11.5, end=22.5)), speech=(FIRST, SECOND)
 )
 OPTIONS = TranscriptionOptions(language="en")
-T = TypeVar("T")
-
 BEST = replace(OPTIONS, accuracy=Accuracy.BEST)
+T = TypeVar("T")
 
 
 def words(start: float, end: float) -> Segment:
